@@ -1,0 +1,66 @@
+# Everything a newcomer needs: `make run` and `make test` set themselves up. Only python3 (3.11+), make and git are required.
+SHELL := /bin/sh
+PYTHON ?= python3
+UV := .uv/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(UV) pip install --quiet --python $(BIN)/python
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types layers check bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev ## Create .venv with Clientry and every tool that the checks need
+
+run: $(VENV)/.run ## Set up and run Clientry on http://127.0.0.1:8080 with its data in ./clientry-data
+	@exec $(BIN)/clientry serve
+
+test: check ## Set up and run all checks: ruff, pyright, import-linter, pytest
+	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+check: lint types layers ## Set up and run the static checks only
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/pyright --warnings
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev ## Measure this machine (needs wrk; uses node for the peer when it is there)
+	$(BIN)/python -m bench
+
+lock: $(UV) ## Renew the pinned, hashed requirements
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/uv.in -o requirements/uv.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/build.in -o requirements/build.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" server/pyproject.toml -o requirements/server.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/server.txt server/pyproject.toml requirements/dev.in -o requirements/dev.txt
+
+clean: ## Remove what `setup` made (not your data)
+	rm -rf $(VENV) .uv
+
+$(UV): requirements/uv.txt tools/bring_uv.py
+	@echo "Bringing uv ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Clientry needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) tools/bring_uv.py .uv requirements/uv.txt
+	@touch $@
+
+$(BIN)/python: | $(UV)
+	@$(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(VENV)
+
+$(VENV)/.run: $(UV) requirements/build.txt requirements/server.txt server/pyproject.toml | $(BIN)/python
+	@echo "Installing Clientry into $(VENV) ..."
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/server.txt
+	@$(PIP) --no-deps --no-build-isolation -e server
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing the tools for the checks into $(VENV) ..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,106 @@
+"""Access tokens: the claims of RFC 9068, and when they are good."""
+
+import base64
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from clientry.client import Client, products_held
+from clientry.product import Catalogue
+from clientry.randomness import Random
+from clientry.scope import format_scope
+
+TYPE: Final = "at+jwt"
+
+
+class Claims(Struct, frozen=True, omit_defaults=True):
+    """The payload of an access token (RFC 9068 section 2.2), and where a token stands in the registry.
+
+    Attributes:
+        iss: the issuer.
+        sub: the client; there is no other subject in client credentials.
+        aud: this API and the audiences of the client's products.
+        iat: seconds since the epoch; never before the client's `tokens_valid_from`.
+        exp: the first second at which it is no longer good.
+        jti: 128 random bits.
+        client_id: the client.
+        account_id: the client's account.
+        client_type: admin or standard.
+        scope: what was granted; absent where nothing was.
+    """
+
+    iss: str
+    sub: str
+    aud: tuple[str, ...]
+    iat: int
+    exp: int
+    jti: str
+    client_id: str
+    account_id: str
+    client_type: str
+    scope: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Claims)
+
+
+class Issuer(Struct, frozen=True):
+    """Who signs, and for whom.
+
+    Attributes:
+        url: the issuer identifier, byte for byte as in the metadata (RFC 8414 section 2).
+        catalogue: the configured products.
+    """
+
+    url: str
+    catalogue: Catalogue
+
+    def claims(self, client: Client, scopes: tuple[str, ...], now: float, random: Random) -> Claims:
+        """Return the claims of a new access token.
+
+        Args:
+            client: who gets it.
+            scopes: what it grants; narrowing them keeps the audience.
+            now: seconds since the epoch.
+            random: for the token's id.
+        """
+        issued_at = max(int(now), client.tokens_valid_from)
+        return Claims(
+            iss=self.url,
+            sub=client.client_id,
+            aud=(self.url, *self.catalogue.audiences(products_held(client, self.catalogue))),
+            iat=issued_at,
+            exp=issued_at + client.token_lifetime,
+            jti=base64.urlsafe_b64encode(random.bytes(16)).rstrip(b"=").decode(),
+            client_id=client.client_id,
+            account_id=client.account_id,
+            client_type=client.client_type.value,
+            scope=format_scope(scopes),
+        )
+
+
+def encode(claims: Claims) -> bytes:
+    """Write claims as JSON."""
+    return _encoder.encode(claims)
+
+
+def decode(payload: bytes) -> Claims:
+    """Read claims from JSON that one of our own keys has signed.
+
+    Raises:
+        msgspec.ValidationError: a claim is missing or of another type.
+        msgspec.DecodeError: this is no JSON.
+    """
+    return _decoder.decode(payload)
+
+
+def is_good(claims: Claims, issuer: str, now: float) -> bool:
+    """Tell whether a verified token is for the API of this issuer, and still good (RFC 9068 section 4)."""
+    return claims.iss == issuer and issuer in claims.aud and now < claims.exp
+
+
+def outlived(claims: Claims, client: Client) -> bool:
+    """Tell whether the client's tokens were cut off after this one was issued."""
+    return claims.iat < client.tokens_valid_from

@@ -1,0 +1,83 @@
+"""API clients: one machine-to-machine integration each, and the pure rules about them."""
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from clientry.account import Account
+from clientry.product import Catalogue
+
+DEFAULT_TOKEN_LIFETIME: Final = 3600
+MIN_TOKEN_LIFETIME: Final = 300
+MAX_TOKEN_LIFETIME: Final = 63_072_000
+TOKEN_LIFETIME_PRESETS: Final = {"1h": 3600, "24h": 86_400, "30d": 2_592_000, "24mo": 63_072_000}
+"""Seconds, by the name that people choose."""
+
+
+class ClientType(StrEnum):
+    """What a client may use: admin clients the registry and every product, standard clients products only."""
+
+    ADMIN = "admin"
+    STANDARD = "standard"
+
+
+class Client(Struct, frozen=True):
+    """One API client. It does not carry its secret: what is not here cannot leak by omission.
+
+    Attributes:
+        client_id: its identifier, never used again after deletion.
+        account_id: the account that it belongs to.
+        account_path: the ids from the root account to `account_id`, both included.
+        name: what people call it.
+        client_owner: the e-mail address of the person who answers for it.
+        client_type: admin or standard.
+        locked: True protects it from changes, False does not, None: it was never locked.
+        enabled: False stops it.
+        products: the product scopes that were granted; an admin client holds every configured product besides.
+        resources: the global-resource scopes that were granted, admin clients only.
+        token_lifetime: seconds that its access tokens live.
+        date_created: seconds since 1970-01-01T00:00:00Z.
+        tokens_valid_from: access tokens whose `iat` is before this second are dead.
+        version: grows by one with every change.
+    """
+
+    client_id: str
+    account_id: str
+    account_path: tuple[str, ...]
+    name: str
+    client_owner: str
+    client_type: ClientType
+    locked: bool | None
+    enabled: bool
+    products: tuple[str, ...]
+    resources: tuple[str, ...]
+    token_lifetime: int
+    date_created: int
+    tokens_valid_from: int = 0
+    version: int = 1
+
+    def is_within(self, account: str) -> bool:
+        """Tell whether the client belongs to this account or to one below it."""
+        return account in self.account_path
+
+
+def products_held(client: Client, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the products that the client may use today, in the catalogue's order.
+
+    An admin client holds every configured product, also one configured after it was made; a product that is
+    configured no longer is held by nobody.
+    """
+    if client.client_type is ClientType.ADMIN:
+        return catalogue.names
+    return tuple(name for name in catalogue.names if name in client.products)
+
+
+def scopes_held(client: Client, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return every scope that the client may ask for, in canonical order: global resources, then products."""
+    return client.resources + products_held(client, catalogue)
+
+
+def owner_of_new_client(account: Account) -> str:
+    """Return the owner that a new client of this account gets: the account's owner, copied (contract, ruling 8)."""
+    return account.owner_email

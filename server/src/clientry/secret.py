@@ -1,0 +1,101 @@
+"""Client secrets: made once, shown once, kept as a keyed hash.
+
+A secret is `<prefix>` + 43 base62 digits (256 random bits) + 6 base62 digits (CRC-32 of all before them), so that scanners
+recognise one and a typo is told from a wrong secret without a database. 256 bits need no slow hash (ASVS 6.5.2, NIST SP
+800-63B's threshold of 112 bits, by analogy); the key of the hash, the pepper, is kept outside the database, so that
+whoever can write to the database still cannot plant a secret of their own.
+"""
+
+import hashlib
+import hmac
+import re
+import zlib
+from typing import Final
+
+from msgspec import Struct
+
+from clientry.randomness import Random
+
+DEFAULT_PREFIX: Final = "cs_"
+MAX_LIVE_SECRETS: Final = 2
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_FORM = re.compile(r"[A-Za-z0-9_-]*[0-9A-Za-z]{49}")
+_HMAC_SHA256: Final = b"\x01"
+"""The version tag before a verifier: which construction it was made with (ASVS 11.2.2)."""
+
+
+class ClientSecret(Struct, frozen=True):
+    """What is kept of one secret.
+
+    Attributes:
+        secret_id: its identifier.
+        client_id: the client that it authenticates.
+        verifier: version tag and keyed hash.
+        hint: the secret's last four characters.
+        date_created: seconds since 1970-01-01T00:00:00Z.
+        expires_at: the first second at which it is no longer accepted, None: it has no end.
+    """
+
+    secret_id: str
+    client_id: str
+    verifier: bytes
+    hint: str
+    date_created: int
+    expires_at: int | None = None
+
+    def is_live(self, now: float) -> bool:
+        """Tell whether the secret is accepted at this time."""
+        return self.expires_at is None or now < self.expires_at
+
+
+class Pepper:
+    """The key of the verifiers. Its bytes are in no repr."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 32:
+            raise ValueError("a pepper has at least 32 bytes")
+        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+
+    def verifier(self, secret: str) -> bytes:
+        """Return what is stored of a secret."""
+        mac = self._mac.copy()
+        mac.update(secret.encode("utf-8", "surrogatepass"))
+        return _HMAC_SHA256 + mac.digest()
+
+    def matches(self, secret: str, verifiers: tuple[bytes, ...]) -> int | None:
+        """Return the index of the verifier that belongs to `secret`, None if there is none; in constant time."""
+        mine = self.verifier(secret)
+        found: int | None = None
+        for index, verifier in enumerate(verifiers):
+            if hmac.compare_digest(mine, verifier):
+                found = index
+        return found
+
+
+def generate(random: Random, prefix: str = DEFAULT_PREFIX) -> str:
+    """Return a new client secret."""
+    body = prefix + _base62(int.from_bytes(random.bytes(32)), 43)
+    return body + _checksum(body)
+
+
+def is_well_formed(secret: str) -> bool:
+    """Tell whether this has the form of a secret and its checksum is right: if not, it was mistyped or cut."""
+    return _FORM.fullmatch(secret) is not None and _checksum(secret[:-6]) == secret[-6:]
+
+
+def hint(secret: str) -> str:
+    """Return the last four characters, by which people recognise a secret."""
+    return secret[-4:]
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), 6)
+
+
+def _base62(number: int, digits: int) -> str:
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, 62)
+        text = _BASE62[digit] + text
+    return text

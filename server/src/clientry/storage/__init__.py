@@ -1,0 +1,256 @@
+"""What the rest of Clientry may know of storage: the protocols and their values. No engine is imported here.
+
+A `Storage` gives three things: point reads for the hot paths, `read` for several reads that belong together, and `write` for
+changes. The body of a `read` or a `write` is an async function over its `Snapshot` or `Transaction` alone. It may be run again
+after a conflict, so it draws its random values and reads its clock beforehand, and it awaits nothing but the transaction.
+
+An answer of `write` means that the change is on disk. Every method of every protocol may raise `StorageUnavailable`.
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from clientry.account import Account
+from clientry.audit_event import AuditEvent, Change
+from clientry.client import Client, ClientType
+from clientry.secret import ClientSecret
+from clientry.signing_key import SealedKey
+
+T = TypeVar("T")
+RecordT = TypeVar("RecordT")
+
+
+class Credentials(Struct, frozen=True):
+    """What authenticates a client: the client and its secrets, read in one statement."""
+
+    client: Client
+    secrets: tuple[ClientSecret, ...]
+
+
+class ClientStatus(StrEnum):
+    """Which clients a list shows."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    ANY = "any"
+
+
+class ClientFilter(Struct, frozen=True):
+    """Which clients are wanted, all conditions together.
+
+    Attributes:
+        within: only clients of this account and those below it; None: everywhere.
+        account_id: only clients of exactly this account.
+        client_type: only this type.
+        status: enabled ones, disabled ones, or both.
+        name: the name contains this text, whatever its case.
+        client_owner: the owner's address is this text, whatever its case.
+    """
+
+    within: str | None
+    account_id: str | None = None
+    client_type: ClientType | None = None
+    status: ClientStatus = ClientStatus.ACTIVE
+    name: str | None = None
+    client_owner: str | None = None
+
+
+class AccountFilter(Struct, frozen=True):
+    """Which accounts are wanted: `within` this one (itself included); None: everywhere."""
+
+    within: str | None
+
+
+class Position(Struct, frozen=True):
+    """A place in a list that is ordered newest first by (date_created, id)."""
+
+    date_created: int
+    id: str
+
+
+class Start(Struct, frozen=True):
+    """Where a slice starts: behind a position, or at it, or else after skipping `offset` rows from the newest.
+
+    Attributes:
+        after: the last row before the slice.
+        at: the slice's first row, or where it would stand; not both.
+        offset: rows to skip from there.
+    """
+
+    after: Position | None = None
+    at: Position | None = None
+    offset: int = 0
+
+
+class Slice(Struct, Generic[RecordT], frozen=True):
+    """Some consecutive rows of a list, newest first, and whether more follow."""
+
+    items: tuple[RecordT, ...]
+    more: bool
+
+
+class ClientReads(Protocol):
+    """Reading clients."""
+
+    async def get(self, client_id: str) -> Client | None:
+        """Return the client, None where there is none or it was deleted."""
+        ...
+
+    async def count(self, wanted: ClientFilter) -> int:
+        """Return exactly how many clients there are; its cost does not grow with them unless a text is filtered for."""
+        ...
+
+    async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
+        """Return at most `limit` clients from `start` on, newest first."""
+        ...
+
+    async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows before (newer than) this one, or the newest if there are fewer; None: there is none."""
+        ...
+
+
+class ClientWrites(ClientReads, Protocol):
+    """Reading and changing clients."""
+
+    async def add(self, client: Client) -> None:
+        """Add a new client."""
+        ...
+
+    async def replace(self, old: Client, new: Client) -> None:
+        """Put `new` in the place of `old`, which this transaction has read; id, account and creation date stay."""
+        ...
+
+    async def delete(self, client: Client, at: int) -> None:
+        """Delete a client and its secrets; its id stays taken. `at`: seconds since the epoch."""
+        ...
+
+
+class SecretWrites(Protocol):
+    """Changing client secrets; they are read with `Storage.credentials`."""
+
+    async def add(self, secret: ClientSecret) -> None:
+        """Add a secret to its client."""
+        ...
+
+
+class AccountReads(Protocol):
+    """Reading accounts."""
+
+    async def get(self, account_id: str) -> Account | None:
+        """Return the account, None where there is none."""
+        ...
+
+    async def root(self) -> Account | None:
+        """Return the root account, None in an empty database."""
+        ...
+
+    async def count(self, wanted: AccountFilter) -> int:
+        """Return exactly how many accounts there are, at constant cost."""
+        ...
+
+    async def slice(self, wanted: AccountFilter, start: Start, limit: int) -> Slice[Account]:
+        """Return at most `limit` accounts from `start` on, newest first."""
+        ...
+
+    async def back(self, wanted: AccountFilter, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows before (newer than) this one, or the newest if there are fewer; None: there is none."""
+        ...
+
+
+class AccountWrites(AccountReads, Protocol):
+    """Reading and changing accounts."""
+
+    async def add(self, account: Account) -> None:
+        """Add a new account; those on its path exist."""
+        ...
+
+
+class SigningKeyReads(Protocol):
+    """Reading signing keys."""
+
+    async def all(self) -> tuple[SealedKey, ...]:
+        """Return every signing key, oldest first."""
+        ...
+
+
+class SigningKeyWrites(SigningKeyReads, Protocol):
+    """Reading and adding signing keys."""
+
+    async def add(self, key: SealedKey) -> None:
+        """Add a signing key."""
+        ...
+
+
+class AuditReads(Protocol):
+    """Reading audit events."""
+
+    async def slice(self, account_id: str, after: int, limit: int) -> Slice[AuditEvent]:
+        """Return at most `limit` events of the account with a sequence greater than `after`, oldest first."""
+        ...
+
+
+class AuditWrites(AuditReads, Protocol):
+    """Reading and writing audit events."""
+
+    async def append(self, change: Change) -> AuditEvent:
+        """Put a change at the end of the chain of its account."""
+        ...
+
+
+class Snapshot(Protocol):
+    """One consistent state of the database."""
+
+    @property
+    def clients(self) -> ClientReads: ...  # noqa: D102
+    @property
+    def accounts(self) -> AccountReads: ...  # noqa: D102
+    @property
+    def signing_keys(self) -> SigningKeyReads: ...  # noqa: D102
+    @property
+    def audit_events(self) -> AuditReads: ...  # noqa: D102
+
+
+class Transaction(Protocol):
+    """One change, whole or not at all."""
+
+    @property
+    def clients(self) -> ClientWrites: ...  # noqa: D102
+    @property
+    def secrets(self) -> SecretWrites: ...  # noqa: D102
+    @property
+    def accounts(self) -> AccountWrites: ...  # noqa: D102
+    @property
+    def signing_keys(self) -> SigningKeyWrites: ...  # noqa: D102
+    @property
+    def audit_events(self) -> AuditWrites: ...  # noqa: D102
+
+
+class Storage(Protocol):
+    """A database."""
+
+    async def credentials(self, client_id: str) -> Credentials | None:
+        """Return a client with its secrets, None where there is none. The token path's one read."""
+        ...
+
+    async def client(self, client_id: str) -> Client | None:
+        """Return a client, None where there is none. What every bearer check reads."""
+        ...
+
+    async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
+        """Run `body` over one consistent state and return what it returns."""
+        ...
+
+    async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `body` and commit what it changed; when it raises, nothing was changed and its exception is raised here."""
+        ...
+
+    async def check(self) -> None:
+        """Return if the database can be read and written; what `/readyz` asks."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of everything."""
+        ...
