@@ -21,6 +21,7 @@ from clientry.signing_key import SealedKey
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT")
+FilterT_contra = TypeVar("FilterT_contra", contravariant=True)
 
 
 class Credentials(Struct, frozen=True):
@@ -92,23 +93,27 @@ class Slice(Struct, Generic[RecordT], frozen=True):
     more: bool
 
 
-class ClientReads(Protocol):
+class Listable(Protocol[FilterT_contra, RecordT]):
+    """A kind of record that is listed newest first by (date_created, id)."""
+
+    async def count(self, wanted: FilterT_contra) -> int:
+        """Return exactly how many there are; its cost does not grow with them unless a text is filtered for."""
+        ...
+
+    async def slice(self, wanted: FilterT_contra, start: Start, limit: int) -> Slice[RecordT]:
+        """Return at most `limit` records from `start` on, newest first."""
+        ...
+
+    async def back(self, wanted: FilterT_contra, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
+        ...
+
+
+class ClientReads(Listable[ClientFilter, Client], Protocol):
     """Reading clients."""
 
     async def get(self, client_id: str) -> Client | None:
         """Return the client, None where there is none or it was deleted."""
-        ...
-
-    async def count(self, wanted: ClientFilter) -> int:
-        """Return exactly how many clients there are; its cost does not grow with them unless a text is filtered for."""
-        ...
-
-    async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
-        """Return at most `limit` clients from `start` on, newest first."""
-        ...
-
-    async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
-        """Return the position `rows` rows before (newer than) this one, or the newest if there are fewer; None: there is none."""
         ...
 
 
@@ -136,7 +141,7 @@ class SecretWrites(Protocol):
         ...
 
 
-class AccountReads(Protocol):
+class AccountReads(Listable[AccountFilter, Account], Protocol):
     """Reading accounts."""
 
     async def get(self, account_id: str) -> Account | None:
@@ -145,18 +150,6 @@ class AccountReads(Protocol):
 
     async def root(self) -> Account | None:
         """Return the root account, None in an empty database."""
-        ...
-
-    async def count(self, wanted: AccountFilter) -> int:
-        """Return exactly how many accounts there are, at constant cost."""
-        ...
-
-    async def slice(self, wanted: AccountFilter, start: Start, limit: int) -> Slice[Account]:
-        """Return at most `limit` accounts from `start` on, newest first."""
-        ...
-
-    async def back(self, wanted: AccountFilter, before: Position, rows: int) -> Position | None:
-        """Return the position `rows` rows before (newer than) this one, or the newest if there are fewer; None: there is none."""
         ...
 
 
