@@ -7,7 +7,7 @@ import hashlib
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 GENESIS: Final = bytes(32)
 """The `previous_hash` of an account's first event."""
@@ -55,6 +55,21 @@ class AuditEvent(Struct, frozen=True):
     change: Change
     previous_hash: bytes
     hash: bytes
+
+
+def difference(old: Struct | None, new: Struct | None) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the fields in which two states of a record differ, before and after; None: there was, or is, no such record."""
+    before = _fields(old)
+    after = _fields(new)
+    differing = [name for name in before | after if before.get(name, UNSET) != after.get(name, UNSET)]
+    return (
+        {name: before[name] for name in differing if name in before},
+        {name: after[name] for name in differing if name in after},
+    )
+
+
+def _fields(record: Struct | None) -> dict[str, object]:
+    return {} if record is None else msgspec.to_builtins(record)
 
 
 def chain(change: Change, sequence: int, previous_hash: bytes) -> AuditEvent:

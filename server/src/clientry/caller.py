@@ -1,9 +1,12 @@
 """The caller: the authenticated party of a request. Every operation takes it first."""
 
+from typing import Final
+
 from msgspec import Struct
 
-from clientry.client import Client, ClientType
-from clientry.errors import AccessDenied
+from clientry.client import Client
+
+OPERATOR: Final = "operator"
 
 
 class Caller(Struct, frozen=True):
@@ -25,30 +28,18 @@ class Caller(Struct, frozen=True):
     @property
     def actor(self) -> str:
         """Who is named in audit events: a client id, or `operator`."""
-        return self.client.client_id if self.client else "operator"
+        return self.client.client_id if self.client else OPERATOR
 
     @property
     def root(self) -> str | None:
         """The account whose tree the caller sees; None: every account."""
         return self.client.account_id if self.client else None
 
+    def sees(self, account_path: tuple[str, ...]) -> bool:
+        """Tell whether an account with this path lies in the caller's tree."""
+        return self.client is None or self.client.account_id in account_path
+
 
 def operator(request_id: str) -> Caller:
     """Return the caller that stands for the operator at the machine."""
     return Caller(client=None, scopes=frozenset(), request_id=request_id)
-
-
-def require(caller: Caller, scope: str) -> None:
-    """Check that the caller is an admin client, or the operator, whose token grants `scope`.
-
-    Raises:
-        AccessDenied: it is not, or the token does not.
-    """
-    if caller.client is None:
-        return
-    if caller.client.client_type is not ClientType.ADMIN:
-        raise AccessDenied(
-            "An admin client is needed: this token belongs to a standard client, which uses products only."
-        )
-    if scope not in caller.scopes:
-        raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)

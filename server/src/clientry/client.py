@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from clientry.account import Account
+from clientry.errors import Conflict
 from clientry.product import Catalogue
 
 DEFAULT_TOKEN_LIFETIME: Final = 3600
@@ -78,6 +78,42 @@ def scopes_held(client: Client, catalogue: Catalogue) -> tuple[str, ...]:
     return client.resources + products_held(client, catalogue)
 
 
-def owner_of_new_client(account: Account) -> str:
-    """Return the owner that a new client of this account gets: the account's owner, copied (contract, ruling 8)."""
-    return account.owner_email
+class ClientChange(Struct, frozen=True):
+    """What an update sets; what is UNSET stays as it is. The values are clean already."""
+
+    name: str | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    products: tuple[str, ...] | UnsetType = UNSET
+    client_owner: str | UnsetType = UNSET
+    token_lifetime: int | UnsetType = UNSET
+
+
+def changed(client: Client, change: ClientChange, now: float) -> Client:
+    """Return the client as it is after a change, the very same one where nothing differs.
+
+    While a client is locked it can be unlocked, by that alone, and it can be disabled, so that a leak is stopped at once;
+    it keeps working all the while. Disabling cuts off the tokens that were issued: enabling later does not revive them. The
+    cut-off is the next whole second, because `iat` has whole seconds.
+
+    Raises:
+        Conflict: the client is locked, and this is another change.
+    """
+    wanted = {field: value for field, value in structs.asdict(change).items() if value is not UNSET}
+    differing = {field for field, value in wanted.items() if getattr(client, field) != value}
+    if not differing:
+        return client
+    stops_or_unlocks = differing == {"locked"} or (differing == {"enabled"} and client.enabled)
+    if client.locked and not stops_or_unlocks:
+        raise locked_conflict()
+    if client.enabled and wanted.get("enabled") is False:
+        wanted["tokens_valid_from"] = int(now) + 1
+    return structs.replace(client, version=client.version + 1, **wanted)
+
+
+def locked_conflict() -> Conflict:
+    """Return the refusal of a change to a locked client."""
+    return Conflict(
+        'The client is locked. Unlock it first, with {"locked": false} alone. '
+        'While it is locked it can still be disabled, with {"enabled": false} alone.'
+    )

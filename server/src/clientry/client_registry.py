@@ -1,0 +1,258 @@
+"""The registry of clients. Every operation takes the caller first, and checks, does and audits in one transaction."""
+
+from msgspec import Struct, structs
+
+from clientry import audit_event, secret
+from clientry.account import Account
+from clientry.caller import Caller
+from clientry.client import (
+    DEFAULT_TOKEN_LIFETIME,
+    Client,
+    ClientChange,
+    ClientType,
+    changed,
+    locked_conflict,
+    products_held,
+)
+from clientry.clock import Clock
+from clientry.errors import BadRequest, Conflict, NotFound, PreconditionFailed
+from clientry.field import clean_products, clean_text
+from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.listing import Listed, Listing, PageRequest, open_listing
+from clientry.operation import Deed, audited, draw_occasion, ensure_still_valid, require
+from clientry.product import Catalogue
+from clientry.randomness import Random
+from clientry.scope import CLIENTS_READ, CLIENTS_WRITE
+from clientry.secret import ClientSecret, Pepper
+from clientry.storage import ClientFilter, Position, Storage, Transaction
+
+
+class NewClient(Struct, frozen=True):
+    """What a client is created from.
+
+    Attributes:
+        name: 1 to 255 characters.
+        locked: None: never locked.
+        products: names of configured products.
+        account_id: None: the caller's account.
+        client_type: through the API always standard.
+        resources: global-resource scopes, for admin clients.
+        token_lifetime: seconds.
+    """
+
+    name: str
+    locked: bool | None
+    products: tuple[str, ...]
+    account_id: str | None = None
+    client_type: ClientType = ClientType.STANDARD
+    resources: tuple[str, ...] = ()
+    token_lifetime: int = DEFAULT_TOKEN_LIFETIME
+
+
+class CreatedClient(Struct, frozen=True):
+    """A new client and, this once, its secret. The secret is in no repr."""
+
+    client: Client
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"CreatedClient(client={self.client!r})"
+
+
+class ClientRegistry:
+    """Operations on clients."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, random: Random, pepper: Pepper, catalogue: Catalogue, secret_prefix: str
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._random = random
+        self._pepper = pepper
+        self._catalogue = catalogue
+        self._secret_prefix = secret_prefix
+
+    async def list(self, caller: Caller, wanted: ClientFilter, page: PageRequest) -> Listing[Client]:
+        """Return a page of the clients that the caller may see, newest first.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+        """
+        require(caller, CLIENTS_READ)
+        narrowed = structs.replace(wanted, within=caller.root)
+        return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.clients, position), page)
+
+    async def get(self, caller: Caller, client_id: str) -> Client:
+        """Return one client, also a disabled one.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+            NotFound: there is none, or not in the caller's tree.
+        """
+        require(caller, CLIENTS_READ)
+        client = await self._storage.client(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+        return _visible(caller, client)
+
+    async def create(self, caller: Caller, new: NewClient) -> CreatedClient:
+        """Create a client with its first secret, which is returned this once.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            BadRequest: a field is not what it must be.
+            NotFound: the account is not in the caller's tree, or nowhere.
+        """
+        require(caller, CLIENTS_WRITE)
+        new = structs.replace(
+            new,
+            name=clean_text("name", new.name),
+            products=clean_products("scopes.products", new.products, self._grantable(caller)),
+        )
+        occasion = draw_occasion(self._clock, self._random)
+        client_id = new_id(CLIENT_PREFIX, self._clock, self._random)
+        client_secret = secret.generate(self._random, self._secret_prefix)
+        kept = ClientSecret(
+            secret_id=new_id(SECRET_PREFIX, self._clock, self._random),
+            client_id=client_id,
+            verifier=self._pepper.verifier(client_secret),
+            hint=secret.hint(client_secret),
+            date_created=int(occasion.now),
+        )
+
+        async def body(transaction: Transaction) -> Client:
+            await ensure_still_valid(caller, transaction)
+            account = await _target_account(caller, transaction, new.account_id)
+            client = _born(client_id, account, new, int(occasion.now))
+            await transaction.clients.add(client)
+            await transaction.secrets.add(kept)
+            deed = _deed("client.create", client, None, client)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+            return client
+
+        return CreatedClient(await self._storage.write(body), client_secret)
+
+    async def update(
+        self, caller: Caller, client_id: str, change: ClientChange, if_match: frozenset[int] | None = None
+    ) -> Client:
+        """Change a client and return it.
+
+        Args:
+            caller: who asks.
+            client_id: which client.
+            change: what to set.
+            if_match: the versions that the client may have, None: any.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+            Conflict: it is locked, or it is the caller itself and would be disabled.
+            BadRequest: products were set that cannot be.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> Client:
+            await ensure_still_valid(caller, transaction)
+            old = await _existing(caller, transaction, client_id, if_match)
+            self._check_products(caller, old, change)
+            if change.enabled is False and caller.actor == client_id:
+                raise Conflict("A client cannot disable itself. Use another admin client.")
+            new = changed(old, change, occasion.now)
+            if new is not old:
+                await transaction.clients.replace(old, new)
+                deed = _deed("client.update", new, old, new)
+                await transaction.audit_events.append(audited(caller, deed, occasion))
+            return new
+
+        return await self._storage.write(body)
+
+    async def delete(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> None:
+        """Delete a client: its credentials and its tokens are dead at once, its id is never used again.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+            Conflict: it is locked, or it is the caller itself.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> None:
+            await ensure_still_valid(caller, transaction)
+            old = await _existing(caller, transaction, client_id, if_match)
+            if caller.actor == client_id:
+                raise Conflict("A client cannot delete itself. Use another admin client.")
+            if old.locked:
+                raise locked_conflict()
+            await transaction.clients.delete(old, int(occasion.now))
+            deed = _deed("client.delete", old, old, None)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+
+        await self._storage.write(body)
+
+    def _grantable(self, caller: Caller) -> tuple[str, ...]:
+        """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""
+        return self._catalogue.names if caller.client is None else products_held(caller.client, self._catalogue)
+
+    def _check_products(self, caller: Caller, client: Client, change: ClientChange) -> None:
+        if not isinstance(change.products, tuple):
+            return
+        if client.client_type is ClientType.ADMIN:
+            raise BadRequest("scopes cannot be set: an admin client holds every product.")
+        kept = tuple(name for name in client.products if name not in self._catalogue)
+        clean_products("scopes.products", change.products, self._grantable(caller) + kept)
+
+
+def position(client: Client) -> Position:
+    """Return where a client stands in a list."""
+    return Position(client.date_created, client.client_id)
+
+
+def _visible(caller: Caller, client: Client | None) -> Client:
+    if client is None or not caller.sees(client.account_path):
+        raise NotFound("There is no such client.")
+    return client
+
+
+async def _existing(
+    caller: Caller, transaction: Transaction, client_id: str, if_match: frozenset[int] | None
+) -> Client:
+    found = await transaction.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+    client = _visible(caller, found)
+    if if_match is not None and client.version not in if_match:
+        raise PreconditionFailed("The client has changed since it was read: its ETag is another one.")
+    return client
+
+
+async def _target_account(caller: Caller, transaction: Transaction, account_id: str | None) -> Account:
+    wanted = caller.root if account_id is None else account_id
+    if wanted is None:
+        account = await transaction.accounts.root()
+    else:
+        account = await transaction.accounts.get(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
+    if account is None or not caller.sees(account.path):
+        raise NotFound("account_id: there is no such account.")
+    return account
+
+
+def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
+    return Client(
+        client_id=client_id,
+        account_id=account.account_id,
+        account_path=account.path,
+        name=new.name,
+        client_owner=account.owner_email,
+        client_type=new.client_type,
+        locked=new.locked,
+        enabled=True,
+        products=new.products,
+        resources=new.resources,
+        token_lifetime=new.token_lifetime,
+        date_created=now,
+    )
+
+
+def _deed(operation: str, client: Client, old: Client | None, new: Client | None) -> Deed:
+    before, after = audit_event.difference(old, new)
+    return Deed(operation, client.account_id, client.client_id, before, after)

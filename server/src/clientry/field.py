@@ -1,0 +1,79 @@
+"""The fields that people fill in: what each must be. One rule per kind, for the API and the command line alike."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from clientry.client import MAX_TOKEN_LIFETIME, MIN_TOKEN_LIFETIME, TOKEN_LIFETIME_PRESETS
+from clientry.errors import BadRequest
+
+MAX_NAME: Final = 255
+MAX_EMAIL: Final = 254
+
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@\"(),:;<>\[\\\]]+")
+_FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs")
+
+
+def clean_text(field: str, text: str) -> str:
+    """Return a name, trimmed: 1 to 255 code points, no control characters, no surrogates.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    trimmed = text.strip()
+    if has_forbidden_characters(trimmed):
+        raise BadRequest(f"{field} must not contain control characters or lone surrogates.")
+    if not 1 <= len(trimmed) <= MAX_NAME:
+        raise BadRequest(f"{field} must have 1 to {MAX_NAME} characters, not counting spaces around it.")
+    return trimmed
+
+
+def clean_email(field: str, text: str) -> str:
+    """Return an e-mail address, trimmed.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    trimmed = text.strip()
+    if len(trimmed) > MAX_EMAIL or has_forbidden_characters(trimmed) or _EMAIL.fullmatch(trimmed) is None:
+        raise BadRequest(f"{field} must be an e-mail address.")
+    return trimmed
+
+
+def clean_token_lifetime(field: str, value: int | str) -> int:
+    """Return a token lifetime in seconds, from seconds or the name of a preset.
+
+    Raises:
+        BadRequest: it is neither.
+    """
+    seconds = TOKEN_LIFETIME_PRESETS.get(value) if isinstance(value, str) else value
+    if seconds is None or not MIN_TOKEN_LIFETIME <= seconds <= MAX_TOKEN_LIFETIME:
+        presets = ", ".join(TOKEN_LIFETIME_PRESETS)
+        raise BadRequest(f"{field} must be {MIN_TOKEN_LIFETIME} to {MAX_TOKEN_LIFETIME} seconds, or one of {presets}.")
+    return seconds
+
+
+def clean_products(field: str, names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return product names, duplicates dropped.
+
+    Args:
+        field: how the caller calls the list.
+        names: what was asked for.
+        known: what may be granted.
+
+    Raises:
+        BadRequest: a name is not among them; the message tells its place and not its text, which might be a secret.
+    """
+    wanted = tuple(names)
+    for index, name in enumerate(wanted):
+        if name not in known:
+            raise BadRequest(f"{field}[{index}] is not a known product. Known are: {', '.join(known) or 'none'}.")
+    return tuple(dict.fromkeys(wanted))
+
+
+def has_forbidden_characters(text: str) -> bool:
+    """Tell whether there are control characters (NUL among them) or lone surrogates in it."""
+    return not text.isprintable() and any(
+        unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in text
+    )

@@ -1,0 +1,92 @@
+"""What every operation on the registry does: check the caller, draw what its transaction needs, describe what it did."""
+
+from msgspec import Struct
+
+from clientry.audit_event import Change
+from clientry.caller import Caller
+from clientry.client import ClientType
+from clientry.clock import Clock
+from clientry.errors import AccessDenied, Unauthorized
+from clientry.identifier import EVENT_PREFIX, new_id
+from clientry.randomness import Random
+from clientry.storage import Transaction
+
+
+class Occasion(Struct, frozen=True):
+    """What an operation draws before its transaction, because the transaction may run more than once.
+
+    Attributes:
+        now: seconds since 1970-01-01T00:00:00Z.
+        event_id: the id of the audit event.
+    """
+
+    now: float
+    event_id: str
+
+
+def draw_occasion(clock: Clock, random: Random) -> Occasion:
+    """Return a new occasion."""
+    return Occasion(clock.now(), new_id(EVENT_PREFIX, clock, random))
+
+
+class Deed(Struct, frozen=True):
+    """What was done to what: the part of an audit event that its operation knows.
+
+    Attributes:
+        operation: e.g. `client.create`.
+        account_id: the account of the target.
+        target: the id of what was changed.
+        before: the fields that changed, as they were; never a secret.
+        after: the same fields, as they are now.
+    """
+
+    operation: str
+    account_id: str
+    target: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+async def ensure_still_valid(caller: Caller, transaction: Transaction) -> None:
+    """Check, inside the transaction of a change, that nobody stopped the caller since its token was checked.
+
+    Raises:
+        Unauthorized: it was disabled or deleted, or its tokens were cut off.
+    """
+    if caller.client is None:
+        return
+    now = await transaction.clients.get(caller.client.client_id)
+    if now is None or not now.enabled or now.tokens_valid_from != caller.client.tokens_valid_from:
+        raise Unauthorized("The access token is no longer good.", error="invalid_token")
+
+
+def require(caller: Caller, scope: str) -> None:
+    """Check that the caller is an admin client, or the operator, whose token grants `scope`.
+
+    Raises:
+        AccessDenied: it is not, or the token does not.
+    """
+    if caller.client is None:
+        return
+    if caller.client.client_type is not ClientType.ADMIN:
+        raise AccessDenied(
+            "An admin client is needed: this token belongs to a standard client, which uses products only."
+        )
+    if scope not in caller.scopes:
+        raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
+
+
+def audited(caller: Caller, deed: Deed, occasion: Occasion) -> Change:
+    """Return the content of the audit event for something that the caller did."""
+    return Change(
+        event_id=occasion.event_id,
+        account_id=deed.account_id,
+        operation=deed.operation,
+        actor=caller.actor,
+        target=deed.target,
+        before=deed.before,
+        after=deed.after,
+        request_id=caller.request_id,
+        address=caller.address,
+        at=int(occasion.now),
+    )
