@@ -52,12 +52,14 @@ class Listing(Generic[RecordT]):
         first: the position of the page's first row, None on an empty page.
         last: the position of the last row that was read so far.
         more: whether rows follow the page; right once `chunks` has ended.
+        is_whole: whether the page's first chunk is all of it.
     """
 
     def __init__(
         self,
         count: int,
         head: Slice[RecordT],
+        size: int,
         position: Callable[[RecordT], Position],
         following: Callable[[Position, int], AsyncIterator[Slice[RecordT]]],
     ) -> None:
@@ -65,6 +67,7 @@ class Listing(Generic[RecordT]):
         self.first = position(head.items[0]) if head.items else None
         self.last = position(head.items[-1]) if head.items else None
         self.more = head.more
+        self.is_whole = len(head.items) >= size or not head.more
         self._head = head
         self._position = position
         self._following = following
@@ -72,7 +75,7 @@ class Listing(Generic[RecordT]):
     async def chunks(self) -> AsyncIterator[tuple[RecordT, ...]]:
         """Yield the page's rows, newest first, at most `CHUNK` at a time."""
         yield self._head.items
-        if self.last is not None and self.more:
+        if self.last is not None and not self.is_whole:
             async for part in self._following(self.last, len(self._head.items)):
                 self.more = part.more
                 if part.items:
@@ -103,7 +106,7 @@ async def open_listing(storage: Storage, listed: Listed[FilterT, RecordT], page:
             missing -= len(part.items)
 
     count, first = await storage.read(head)
-    return Listing(count, first, listed.position, following)
+    return Listing(count, first, page.size, listed.position, following)
 
 
 async def _start(source: Listable[FilterT, RecordT], wanted: FilterT, page: PageRequest) -> Start:

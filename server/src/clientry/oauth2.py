@@ -87,6 +87,17 @@ class InvalidScope(OAuth2Error):
     )
 
 
+class ServerError(OAuth2Error):
+    """Something went wrong that nobody expected."""
+
+    error = "server_error"
+    status = 500
+    summary = "The server failed to answer this request."
+    remedy = (
+        "Try again. If it stays, give the operator the X-Request-Id of the answer: the log has the details under it."
+    )
+
+
 class TemporarilyUnavailable(OAuth2Error):
     """The server cannot answer now."""
 
@@ -102,5 +113,6 @@ ERRORS: Final[tuple[type[OAuth2Error], ...]] = (
     UnauthorizedClient,
     UnsupportedGrantType,
     InvalidScope,
+    ServerError,
     TemporarilyUnavailable,
 )

@@ -1,0 +1,185 @@
+"""The route table and the middleware list: every URL of Clientry is here and nowhere else."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+from starlette.routing import Route, Router
+
+from clientry.caller import Caller
+from clientry.errors import InternalError, MethodNotAllowed, NotFound
+from clientry.http import health
+from clientry.http.accounts import AccountHandlers, CreateAccount
+from clientry.http.bearer import BearerAuthentication
+from clientry.http.clients import ClientHandlers, CreateClient, UpdateClient
+from clientry.http.cors import Cors, CorsPolicy
+from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
+from clientry.http.health import Readiness
+from clientry.http.problems import Problems
+from clientry.http.reference import Reference
+from clientry.http.representations import AccountBody, ClientBody, CreatedBody
+from clientry.http.token import TokenHandler
+from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, Document, metadata_paths
+from clientry.oauth2 import ServerError
+from clientry.operation import require
+from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
+
+Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
+CallerEndpoint = Callable[[Caller, Scope, Receive], Awaitable[Answer]]
+
+API: Final = "/v1/"
+
+
+class Parts(Struct, frozen=True):
+    """What an app is made of.
+
+    Attributes:
+        public_url: what every absolute URL starts with; the issuer.
+        bearer: tells who calls.
+        token: answers token requests.
+        clients: the handlers of clients.
+        accounts: the handlers of accounts.
+        readiness: answers `/readyz`.
+        metadata: the authorization server metadata.
+        jwk_set: the JWK Set.
+        reference: the documents and pages.
+        cors: who may read answers in a browser.
+    """
+
+    public_url: str
+    bearer: BearerAuthentication
+    token: TokenHandler
+    clients: ClientHandlers
+    accounts: AccountHandlers
+    readiness: Readiness
+    metadata: Document
+    jwk_set: Document
+    reference: Reference
+    cors: CorsPolicy
+
+
+class Operation(Struct, frozen=True):
+    """One operation of the registry API: where it is, what it needs, and what it reads and writes.
+
+    Attributes:
+        operation_id: as in the OpenAPI document.
+        method: of HTTP; GET answers HEAD too.
+        path: with `{parameters}`.
+        handler: translates it.
+        needs: the scope that the caller needs, None: any good token.
+        request: what the body is read as, None: it has none.
+        response: what the answer is written from, None: it has none.
+    """
+
+    operation_id: str
+    method: str
+    path: str
+    handler: CallerEndpoint
+    needs: str | None = None
+    request: type[Struct] | None = None
+    response: type[Struct] | None = None
+
+
+def operations(parts: Parts) -> tuple[Operation, ...]:
+    """Return the operations of the registry API."""
+    clients, accounts = parts.clients, parts.accounts
+    one, many = "/v1/clients/{client_id}", "/v1/clients"
+    return (
+        Operation("getClient", "GET", one, clients.get, CLIENTS_READ, None, ClientBody),
+        Operation("updateClient", "PATCH", one, clients.update, CLIENTS_WRITE, UpdateClient, ClientBody),
+        Operation("deleteClient", "DELETE", one, clients.delete, CLIENTS_WRITE),
+        Operation("listClient", "GET", many, clients.list, CLIENTS_READ, None, ClientBody),
+        Operation("createClient", "POST", many, clients.create, CLIENTS_WRITE, CreateClient, CreatedBody),
+        Operation("listAccount", "GET", "/v1/accounts", accounts.list, ACCOUNTS_READ, None, AccountBody),
+        Operation("createAccount", "POST", "/v1/accounts", accounts.create, ACCOUNTS_WRITE, CreateAccount, AccountBody),
+        Operation("ping", "GET", "/v1/ping", _ping),
+    )
+
+
+def create_app(parts: Parts) -> App:
+    """Return the ASGI application; what nobody expected and the request log are the business of the layer around it."""
+    problems = Problems(parts.public_url)
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for operation in operations(parts):
+        by_path.setdefault(operation.path, {})[operation.method] = _guarded(operation, parts.bearer)
+    reference = parts.reference
+    documents: dict[str, Endpoint] = {
+        **dict.fromkeys(metadata_paths(parts.public_url), parts.metadata),
+        JWK_SET_PATH: parts.jwk_set,
+        "/healthz": health.healthz,
+        "/readyz": parts.readiness,
+        "/": reference.front_page,
+        "/openapi.json": reference.openapi,
+        "/contract/clients.openapi.json": reference.contract,
+        "/docs": reference.docs,
+        "/docs/assets/{name}": reference.asset,
+        "/errors": reference.error_index,
+        "/errors/{code}": reference.error_page,
+    }
+    routes = [
+        Route(TOKEN_PATH, Methods({"POST": parts.token}, problems.oauth2_surface)),
+        *(Route(path, Methods(table, problems.registry_surface)) for path, table in by_path.items()),
+        *(Route(path, Methods({"GET": page}, problems.registry_surface)) for path, page in documents.items()),
+    ]
+    router = Router(routes, redirect_slashes=False, default=problems.registry_surface(_not_found))
+    return Cors(router, parts.cors, prefixes=(API, TOKEN_PATH))
+
+
+def render_failure(public_url: str) -> Callable[[Scope], Answer]:
+    """Return what makes the answer to a request that failed in a way nobody expected: blank, in its surface's form."""
+    problems = Problems(public_url)
+
+    def render(scope: Scope) -> Answer:
+        if scope["path"] == TOKEN_PATH:
+            return problems.oauth2(ServerError())
+        return problems.registry(InternalError("Something went wrong on our side."))
+
+    return render
+
+
+class Methods:
+    """What a path answers, by method. A class, because to Starlette a function would be one of its own endpoints."""
+
+    def __init__(self, table: Mapping[str, Endpoint], surface: Callable[[App], App]) -> None:
+        self._table = dict(table)
+        if "GET" in table:
+            self._table["HEAD"] = table["GET"]
+        self.allow = tuple(sorted((*self._table, "OPTIONS")))
+        self._options = Answer(204, ((b"allow", ", ".join(self.allow).encode()),))
+        self._app = surface(self._dispatch)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self._app(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        endpoint = self._table.get(method)
+        if endpoint is not None:
+            answer = await endpoint(scope, receive)
+        elif method == "OPTIONS":
+            answer = self._options
+        else:
+            raise MethodNotAllowed("This path does not have this method.", allow=self.allow)
+        await answer.send(scope, send)
+
+
+def _guarded(operation: Operation, bearer: BearerAuthentication) -> Endpoint:
+    """Return an operation as an endpoint that first asks who calls, and whether it may, before anything is read."""
+    handler, needs = operation.handler, operation.needs
+
+    async def endpoint(scope: Scope, receive: Receive) -> Answer:
+        caller = await bearer.caller(scope)
+        if needs is not None:
+            require(caller, needs)
+        return await handler(caller, scope, receive)
+
+    return endpoint
+
+
+async def _ping(caller: Caller, scope: Scope, receive: Receive) -> Answer:
+    return Answer(200, JSON + NO_STORE, b'{"status":"ok"}')
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound("There is nothing at this path.")

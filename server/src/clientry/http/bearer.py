@@ -1,0 +1,83 @@
+"""Bearer tokens (RFC 6750) on the registry API: from an Authorization header to a caller."""
+
+import hashlib
+import re
+from typing import Final
+
+import msgspec
+
+from clientry import access_token
+from clientry.access_token import Claims
+from clientry.caller import Caller
+from clientry.client import scopes_held
+from clientry.clock import Clock
+from clientry.errors import BadRequest, Unauthorized
+from clientry.http.exchange import Scope, header_values
+from clientry.signing_key import KeyRing
+from clientry.storage import Storage
+
+MAX_VERIFIED: Final = 10_000
+"""How many verified tokens are remembered; the oldest is forgotten first."""
+
+_BEARER = re.compile(rb"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_BEARER_SCHEME = re.compile(rb"bearer(\s|$)", re.IGNORECASE)
+
+
+class BearerAuthentication:
+    """Tells who calls. A signature is verified once; whether the client may still act is read from storage every time."""
+
+    def __init__(self, storage: Storage, key_ring: KeyRing, issuer: access_token.Issuer, clock: Clock) -> None:
+        self._storage = storage
+        self._key_ring = key_ring
+        self._issuer = issuer
+        self._clock = clock
+        self._verified: dict[bytes, Claims] = {}
+
+    async def caller(self, scope: Scope) -> Caller:
+        """Return the caller of a request.
+
+        Raises:
+            Unauthorized: there is no good token.
+            BadRequest: there is more than one Authorization header.
+        """
+        claims = self._claims(_token(scope))
+        client = await self._storage.client(claims.client_id)
+        if client is None or not client.enabled or access_token.outlived(claims, client):
+            raise Unauthorized("The access token is no longer good.", error="invalid_token")
+        scope["clientry.client_id"] = client.client_id
+        granted = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, self._issuer.catalogue))
+        return Caller(client, granted, scope["clientry.request_id"], scope["clientry.address"])
+
+    def _claims(self, token: str) -> Claims:
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._verified.get(digest)
+        if claims is None:
+            claims = self._verify(token)
+            if len(self._verified) >= MAX_VERIFIED:
+                del self._verified[next(iter(self._verified))]
+            self._verified[digest] = claims
+        if not access_token.is_good(claims, self._issuer.url, self._clock.now()):
+            self._verified.pop(digest, None)
+            raise Unauthorized("The access token has expired, or is for another API.", error="invalid_token")
+        return claims
+
+    def _verify(self, token: str) -> Claims:
+        payload = self._key_ring.verify(token)
+        if payload is None:
+            raise Unauthorized("The access token is malformed, or not signed by this server.", error="invalid_token")
+        try:
+            return access_token.decode(payload)
+        except msgspec.MsgspecError:
+            raise Unauthorized("The access token lacks a claim.", error="invalid_token") from None
+
+
+def _token(scope: Scope) -> str:
+    values = header_values(scope, b"authorization")
+    if len(values) > 1:
+        raise BadRequest("There is more than one Authorization header.")
+    if not values or _BEARER_SCHEME.match(values[0]) is None:
+        raise Unauthorized("An access token is needed, as 'Authorization: Bearer <token>'.")
+    match = _BEARER.fullmatch(values[0])
+    if match is None:
+        raise Unauthorized("The Authorization header does not hold one bearer token.", error="invalid_token")
+    return match[1].decode()

@@ -1,0 +1,149 @@
+"""`/v1/clients`: translates requests into operations of the client registry, and what they return into answers."""
+
+import re
+from typing import Final
+
+from msgspec import UNSET, Struct, UnsetType
+
+from clientry.caller import Caller
+from clientry.client import Client, ClientChange, ClientType
+from clientry.client_registry import ClientRegistry, NewClient
+from clientry.errors import BadRequest
+from clientry.field import clean_email, clean_text, clean_token_lifetime, has_forbidden_characters
+from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
+from clientry.http.exchange import JSON, NO_STORE, Answer, Headers, Receive, Scope, header_values
+from clientry.http.pagination import ListQuery, Pager, read_query
+from clientry.http.representations import client_body, created_body, encode
+from clientry.product import Catalogue
+from clientry.storage import ClientFilter, ClientStatus
+
+FILTERS: Final = frozenset({"client_type", "account_id", "name", "client_owner", "status"})
+
+_ETAG = re.compile(r'"v([1-9][0-9]{0,17})"')
+
+
+class ScopesField(Struct, frozen=True, forbid_unknown_fields=True):
+    """`scopes` of a request."""
+
+    products: tuple[str, ...] = ()
+
+
+class CreateClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """`CreateClient` of the published document."""
+
+    name: str
+    locked: bool | None
+    scopes: ScopesField
+    account_id: str | UnsetType = UNSET
+
+
+class UpdateClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON merge patch (RFC 7396) of what may be changed. Nothing here can be removed, so null is no value."""
+
+    name: str | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    scopes: ScopesField | UnsetType = UNSET
+    client_owner: str | UnsetType = UNSET
+    token_lifetime: int | str | UnsetType = UNSET
+
+
+class ClientHandlers:
+    """The handlers of `/v1/clients`."""
+
+    def __init__(
+        self, registry: ClientRegistry, catalogue: Catalogue, pager: Pager, public_url: str, body_timeout: float
+    ) -> None:
+        self._registry = registry
+        self._catalogue = catalogue
+        self._pager = pager
+        self._public_url = public_url
+        self._body_timeout = body_timeout
+
+    async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/clients`."""
+        query = read_query(scope, FILTERS, caller.root)
+        wanted = _filter(query)
+        listing = await self._registry.list(caller, wanted, self._pager.page(query))
+        return await self._pager.answer(query, listing, "clients", lambda client: client_body(client, self._catalogue))
+
+    async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients`."""
+        body = await read_json(scope, receive, CreateClient, self._body_timeout, JSON_TYPES)
+        account_id = body.account_id if isinstance(body.account_id, str) else None
+        new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
+        created = await self._registry.create(caller, new)
+        location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()
+        headers = JSON + NO_STORE + _etag(created.client) + ((b"location", location),)
+        return Answer(201, headers, encode(created_body(created)))
+
+    async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/clients/{client_id}`."""
+        return self._one(await self._registry.get(caller, scope["path_params"]["client_id"]))
+
+    async def update(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `PATCH /v1/clients/{client_id}`."""
+        body = await read_json(scope, receive, UpdateClient, self._body_timeout, MERGE_PATCH_TYPES)
+        change = _change(body)
+        return self._one(
+            await self._registry.update(caller, scope["path_params"]["client_id"], change, _if_match(scope))
+        )
+
+    async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `DELETE /v1/clients/{client_id}`."""
+        await self._registry.delete(caller, scope["path_params"]["client_id"], _if_match(scope))
+        return Answer(204)
+
+    def _one(self, client: Client) -> Answer:
+        body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"
+        return Answer(200, JSON + NO_STORE + _etag(client), body)
+
+
+def _filter(query: ListQuery) -> ClientFilter:
+    given = query.filters
+    for name, text in given.items():
+        if not text.strip() or has_forbidden_characters(text):
+            raise BadRequest(f"{name} must not be empty or hold control characters.")
+    client_type = given.get("client_type")
+    if client_type is not None and client_type not in set(ClientType):
+        raise BadRequest("client_type must be admin or standard.")
+    status = given.get("status", ClientStatus.ACTIVE.value)
+    if status not in set(ClientStatus):
+        raise BadRequest("status must be active, disabled or any.")
+    return ClientFilter(
+        within=query.root,
+        account_id=given.get("account_id"),
+        client_type=None if client_type is None else ClientType(client_type),
+        status=ClientStatus(status),
+        name=given.get("name"),
+        client_owner=given.get("client_owner"),
+    )
+
+
+def _change(body: UpdateClient) -> ClientChange:
+    return ClientChange(
+        name=clean_text("name", body.name) if isinstance(body.name, str) else UNSET,
+        locked=body.locked,
+        enabled=body.enabled,
+        products=tuple(dict.fromkeys(body.scopes.products)) if isinstance(body.scopes, ScopesField) else UNSET,
+        client_owner=clean_email("client_owner", body.client_owner) if isinstance(body.client_owner, str) else UNSET,
+        token_lifetime=(
+            UNSET
+            if isinstance(body.token_lifetime, UnsetType)
+            else clean_token_lifetime("token_lifetime", body.token_lifetime)
+        ),
+    )
+
+
+def _etag(client: Client) -> Headers:
+    return ((b"etag", f'"v{client.version}"'.encode()),)
+
+
+def _if_match(scope: Scope) -> frozenset[int] | None:
+    """Return the versions that If-Match allows (RFC 9110 section 13.1.1), None where any will do."""
+    values = header_values(scope, b"if-match")
+    tags = [tag.strip() for value in values for tag in value.decode("latin-1").split(",")]
+    if not values or tags == ["*"]:
+        return None
+    matches = (_ETAG.fullmatch(tag) for tag in tags)
+    return frozenset(int(match[1]) for match in matches if match is not None)

@@ -1,0 +1,32 @@
+"""What a supervisor and a load balancer ask: is the process alive, and should requests be sent to it."""
+
+from typing import Final
+
+from clientry.errors import StorageUnavailable, Unavailable
+from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
+from clientry.storage import Storage
+
+_OK: Final = Answer(200, JSON + NO_STORE, b'{"status":"ok"}')
+
+
+async def healthz(scope: Scope, receive: Receive) -> Answer:
+    """Answer that the process is alive, whatever the database does."""
+    return _OK
+
+
+class Readiness:
+    """Tells whether requests should come here. `draining` is set when the process is asked to stop."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Answer:
+        """Answer 200 when the database can be read and written and nobody asked the process to stop, else 503."""
+        if self.draining:
+            raise Unavailable("This server is stopping.")
+        try:
+            await self._storage.check()
+        except StorageUnavailable:
+            raise Unavailable("The database cannot be read and written.") from None
+        return _OK

@@ -1,0 +1,59 @@
+"""Percent-encoded pairs, read strictly: query strings and forms (RFC 6749 appendix B).
+
+`urllib.parse.parse_qsl` merges what is repeated and mends what is broken; here nothing is guessed.
+"""
+
+import re
+from typing import Final
+
+MAX_PAIRS: Final = 100
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+class MalformedPairs(ValueError):
+    """It is not percent-encoded UTF-8, or has too many pairs."""
+
+
+def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
+    """Return the names and values of `a=1&b=2`, in order; a name without `=` has an empty value.
+
+    Raises:
+        MalformedPairs: an escape is broken, the text is not UTF-8, or there are more than `MAX_PAIRS`.
+    """
+    fields = [field for field in encoded.split(b"&") if field]
+    if len(fields) > MAX_PAIRS:
+        raise MalformedPairs
+    pairs: list[tuple[str, str]] = []
+    for field in fields:
+        name, _, value = field.partition(b"=")
+        pairs.append((decode(name), decode(value)))
+    return pairs
+
+
+def decode(encoded: bytes) -> str:
+    """Return form-urlencoded text: `+` is a space, `%xx` a byte of UTF-8.
+
+    Raises:
+        MalformedPairs: an escape is broken, or the text is not UTF-8.
+    """
+    plain = encoded.replace(b"+", b" ")
+    if b"%" in plain:
+        if _BROKEN_ESCAPE.search(plain):
+            raise MalformedPairs
+        plain = _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), plain)
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedPairs from None
+
+
+def repeated_name(pairs: list[tuple[str, str]]) -> str | None:
+    """Return a name that occurs more than once, None if there is none."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

@@ -1,0 +1,122 @@
+"""Records as JSON, every field written out by name: what is not named here is in no answer."""
+
+from typing import Final
+
+from msgspec import UNSET, Struct, UnsetType, json
+
+from clientry.account import Account
+from clientry.client import Client, ClientType, products_held
+from clientry.client_registry import CreatedClient
+from clientry.clock import rfc3339
+from clientry.product import Catalogue
+
+SHOWN_ONCE: Final = "The client was created. Its secret is shown this once and cannot be shown again: store it now."
+LOCKED: Final = " It is locked: a lock protects it from changes and does not stop it; to stop it, disable it."
+
+
+class Scopes(Struct, frozen=True):
+    """What a client is registered for; `resources`, the global resources, for admin clients only."""
+
+    products: tuple[str, ...]
+    resources: tuple[str, ...] | UnsetType = UNSET
+
+
+class ClientBody(Struct, frozen=True):
+    """`Client` of the published document, and our additions from `enabled` on."""
+
+    client_id: str
+    account_id: str
+    name: str
+    client_owner: str
+    client_type: str
+    locked: bool | None
+    date_created: str
+    enabled: bool
+    scopes: Scopes
+    token_lifetime: int
+
+
+class CreatedBody(Struct, frozen=True):
+    """`201CreateClient` of the published document. The only answer that holds a secret, and in no repr."""
+
+    message: str
+    client_id: str
+    client_secret: str
+    client_type: str
+    account_id: str
+    name: str
+    date_created: str
+    client_owner: str
+    locked: bool | None
+
+    def __repr__(self) -> str:
+        return f"CreatedBody(client_id={self.client_id!r})"
+
+
+class AccountBody(Struct, frozen=True):
+    """One account."""
+
+    id: str
+    parent_id: str | None
+    friendly_name: str
+    owner_email: str
+    status: str
+    date_created: str
+
+
+class Meta(Struct, frozen=True):
+    """Where a page stands: `count` is the size of the whole result; the URLs are absolute, or empty."""
+
+    count: int
+    page_number: int
+    page_size: int
+    previous_page_url: str
+    next_page_url: str
+
+
+def client_body(client: Client, catalogue: Catalogue) -> ClientBody:
+    """Return a client as the API shows it."""
+    admin = client.client_type is ClientType.ADMIN
+    return ClientBody(
+        client_id=client.client_id,
+        account_id=client.account_id,
+        name=client.name,
+        client_owner=client.client_owner,
+        client_type=client.client_type.value,
+        locked=client.locked,
+        date_created=rfc3339(client.date_created),
+        enabled=client.enabled,
+        scopes=Scopes(products_held(client, catalogue), client.resources if admin else UNSET),
+        token_lifetime=client.token_lifetime,
+    )
+
+
+def created_body(created: CreatedClient) -> CreatedBody:
+    """Return a new client with its secret as the API shows it, this once."""
+    client = created.client
+    return CreatedBody(
+        message=SHOWN_ONCE + (LOCKED if client.locked else ""),
+        client_id=client.client_id,
+        client_secret=created.client_secret,
+        client_type=client.client_type.value,
+        account_id=client.account_id,
+        name=client.name,
+        date_created=rfc3339(client.date_created),
+        client_owner=client.client_owner,
+        locked=client.locked,
+    )
+
+
+def account_body(account: Account) -> AccountBody:
+    """Return an account as the API shows it."""
+    return AccountBody(
+        id=account.account_id,
+        parent_id=account.parent_id,
+        friendly_name=account.friendly_name,
+        owner_email=account.owner_email,
+        status=account.status.value,
+        date_created=rfc3339(account.date_created),
+    )
+
+
+encode = json.Encoder().encode
