@@ -87,9 +87,8 @@ class SigningKey:
         self._public = private.public_key()
         self.algorithm = Algorithm.ES256 if isinstance(private, ec.EllipticCurvePrivateKey) else Algorithm.RS256
         self.date_created = date_created
-        members = _public_members(self._public)
-        self.kid = b64(hashlib.sha256(msgspec.json.encode(members, order="sorted")).digest()).decode()
-        self.public_jwk = {**members, "use": "sig", "alg": self.algorithm.value, "kid": self.kid}
+        self.kid = thumbprint(self._public)
+        self.public_jwk = {**_public_members(self._public), "use": "sig", "alg": self.algorithm.value, "kid": self.kid}
         header = {"typ": TYPE, "alg": self.algorithm.value, "kid": self.kid}
         self.header = b64(msgspec.json.encode(header))
 
@@ -186,6 +185,11 @@ def unb64(text: bytes) -> bytes | None:
     except ValueError:
         return None
     return octets if b64(octets) == text else None
+
+
+def thumbprint(public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> str:
+    """Return the JWK thumbprint of a key (RFC 7638 section 3), its `kid`."""
+    return b64(hashlib.sha256(msgspec.json.encode(_public_members(public), order="sorted")).digest()).decode()
 
 
 def _public_members(public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> dict[str, str]:
