@@ -1,0 +1,271 @@
+"""The protocols of storage over anything that runs SQL: the same for every engine."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from clientry.account import Account
+from clientry.audit_event import GENESIS, AuditEvent, Change, chain
+from clientry.client import Client
+from clientry.secret import ClientSecret
+from clientry.signing_key import SealedKey
+from clientry.storage import AccountFilter, ClientFilter, Credentials, Position, Slice, Start
+from clientry.storage import statements as sql
+from clientry.storage.rows import (
+    Row,
+    account_of,
+    account_row,
+    client_change_row,
+    client_of,
+    client_row,
+    event_of,
+    event_row,
+    fold,
+    secret_of,
+    secret_row,
+    signing_key_of,
+)
+from clientry.storage.statements import Dialect
+
+RecordT = TypeVar("RecordT")
+
+NO_LIST = ""
+"""A list key that no list has: what a filter for an account outside the tree finds."""
+
+
+class Session(Protocol):
+    """Runs SQL inside one transaction."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is particular to the engine."""
+        ...
+
+    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+        ...
+
+
+class LostUpdate(Exception):
+    """A record changed between being read and being written: the transaction must run again."""
+
+
+class Clients:
+    """`ClientWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._accounts = Accounts(session)
+
+    async def get(self, client_id: str) -> Client | None:
+        """Return the client, None where there is none or it was deleted."""
+        rows = await self._session.run(sql.CLIENT_GET, (client_id,))
+        return client_of(rows[0]) if rows else None
+
+    async def count(self, wanted: ClientFilter) -> int:
+        """Return exactly how many clients there are."""
+        statement = sql.client_count(sql.shape_of(wanted), self._session.dialect)
+        rows = await self._session.run(statement, (await self._list_key(wanted), *_texts(wanted)))
+        return int(rows[0][0])
+
+    async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
+        """Return at most `limit` clients from `start` on, newest first."""
+        statement = sql.client_slice(sql.shape_of(wanted), sql.start_kind(start), self._session.dialect)
+        key = await self._list_key(wanted)
+        parameters = (key, *_position(start), *_texts(wanted), limit + 1, start.offset)
+        return _slice(await self._session.run(statement, parameters), limit, client_of)
+
+    async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
+        statement = sql.client_back(sql.shape_of(wanted), self._session.dialect)
+        parameters = (await self._list_key(wanted), before.date_created, before.id, *_texts(wanted))
+        return await _back(self._session, statement, parameters, rows)
+
+    async def add(self, client: Client) -> None:
+        """Add a new client."""
+        await self._session.run(sql.CLIENT_ADD, client_row(client))
+        await self._enlist(client)
+
+    async def replace(self, old: Client, new: Client) -> None:
+        """Put `new` in the place of `old`.
+
+        Raises:
+            LostUpdate: it is no longer `old`.
+        """
+        if not await self._session.run(sql.CLIENT_REPLACE, client_change_row(old, new)):
+            raise LostUpdate
+        if old.enabled != new.enabled:
+            await self._delist(old)
+            await self._enlist(new)
+
+    async def delete(self, client: Client, at: int) -> None:
+        """Delete a client and its secrets; its id stays taken.
+
+        Raises:
+            LostUpdate: it is no longer `client`.
+        """
+        if not await self._session.run(sql.CLIENT_DELETE, (at, client.client_id, client.version)):
+            raise LostUpdate
+        await self._session.run(sql.SECRETS_DELETE, (client.client_id,))
+        await self._delist(client)
+
+    async def _enlist(self, client: Client) -> None:
+        kind = client.client_type.value
+        for key in _list_keys(client):
+            listing = (key, client.enabled, kind, client.date_created, client.client_id)
+            await self._session.run(sql.CLIENT_LIST_ADD, listing)
+            await self._session.run(sql.CLIENT_COUNT_ADD, (key, client.enabled, kind, 1))
+
+    async def _delist(self, client: Client) -> None:
+        kind = client.client_type.value
+        for key in _list_keys(client):
+            listing = (key, client.enabled, kind, client.date_created, client.client_id)
+            await self._session.run(sql.CLIENT_LIST_REMOVE, listing)
+            await self._session.run(sql.CLIENT_COUNT_ADD, (key, client.enabled, kind, -1))
+
+    async def _list_key(self, wanted: ClientFilter) -> str:
+        """Return the key of the list that a filter looks through."""
+        if wanted.account_id is None:
+            return await self._accounts.tree_key(wanted.within)
+        account = await self._accounts.get(wanted.account_id)
+        if account is None or wanted.within not in (None, *account.path):
+            return NO_LIST
+        return _own_key(wanted.account_id)
+
+
+class Secrets:
+    """`SecretWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def add(self, secret: ClientSecret) -> None:
+        """Add a secret to its client."""
+        await self._session.run(sql.SECRET_ADD, secret_row(secret))
+
+
+class Accounts:
+    """`AccountWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, account_id: str) -> Account | None:
+        """Return the account, None where there is none."""
+        rows = await self._session.run(sql.ACCOUNT_GET, (account_id,))
+        return account_of(rows[0]) if rows else None
+
+    async def root(self) -> Account | None:
+        """Return the root account, None in an empty database."""
+        rows = await self._session.run(sql.ACCOUNT_ROOT)
+        return account_of(rows[0]) if rows else None
+
+    async def count(self, wanted: AccountFilter) -> int:
+        """Return exactly how many accounts there are."""
+        rows = await self._session.run(sql.ACCOUNT_COUNT, (await self.tree_key(wanted.within),))
+        return int(rows[0][0])
+
+    async def slice(self, wanted: AccountFilter, start: Start, limit: int) -> Slice[Account]:
+        """Return at most `limit` accounts from `start` on, newest first."""
+        key = await self.tree_key(wanted.within)
+        parameters = (key, *_position(start), limit + 1, start.offset)
+        return _slice(await self._session.run(sql.account_slice(sql.start_kind(start)), parameters), limit, account_of)
+
+    async def back(self, wanted: AccountFilter, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
+        parameters = (await self.tree_key(wanted.within), before.date_created, before.id)
+        return await _back(self._session, sql.ACCOUNT_BACK, parameters, rows)
+
+    async def add(self, account: Account) -> None:
+        """Add a new account; those on its path exist."""
+        await self._session.run(sql.ACCOUNT_ADD, account_row(account))
+        for key in account.path:
+            await self._session.run(sql.ACCOUNT_LIST_ADD, (key, account.date_created, account.account_id))
+            await self._session.run(sql.ACCOUNT_COUNT_ADD, (key, 1))
+
+    async def tree_key(self, within: str | None) -> str:
+        """Return the list key of an account's tree; None: of the root's, which is everything."""
+        if within is not None:
+            return within
+        root = await self.root()
+        return NO_LIST if root is None else root.account_id
+
+
+class SigningKeys:
+    """`SigningKeyWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def all(self) -> tuple[SealedKey, ...]:
+        """Return every signing key, oldest first."""
+        return tuple(signing_key_of(row) for row in await self._session.run(sql.SIGNING_KEY_ALL))
+
+    async def add(self, key: SealedKey) -> None:
+        """Add a signing key."""
+        await self._session.run(sql.SIGNING_KEY_ADD, (key.kid, key.algorithm.value, key.sealed, key.date_created))
+
+
+class AuditEvents:
+    """`AuditWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def slice(self, account_id: str, after: int, limit: int) -> Slice[AuditEvent]:
+        """Return at most `limit` events of the account with a sequence greater than `after`, oldest first."""
+        return _slice(await self._session.run(sql.AUDIT_SLICE, (account_id, after, limit + 1)), limit, event_of)
+
+    async def append(self, change: Change) -> AuditEvent:
+        """Put a change at the end of the chain of its account."""
+        rows = await self._session.run(sql.AUDIT_HEAD, (change.account_id,))
+        sequence, previous_hash = rows[0] if rows else (0, GENESIS)
+        event = chain(change, sequence + 1, bytes(previous_hash))
+        await self._session.run(sql.AUDIT_ADD, event_row(event))
+        return event
+
+
+class Records:
+    """`Snapshot` and `Transaction`: the records of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.clients = Clients(session)
+        self.secrets = Secrets(session)
+        self.accounts = Accounts(session)
+        self.signing_keys = SigningKeys(session)
+        self.audit_events = AuditEvents(session)
+
+
+def credentials_of(rows: list[Row]) -> Credentials | None:
+    """Read a client with its secrets."""
+    if not rows:
+        return None
+    return Credentials(client_of(rows[0]), tuple(secret_of(row) for row in rows if row[14] is not None))
+
+
+def _list_keys(client: Client) -> tuple[str, ...]:
+    return (*client.account_path, _own_key(client.account_id))
+
+
+def _own_key(account_id: str) -> str:
+    return "=" + account_id
+
+
+def _texts(wanted: ClientFilter) -> tuple[str, ...]:
+    return tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
+
+
+def _position(start: Start) -> tuple[int, str]:
+    position = start.after or start.at or Position(0, "")
+    return position.date_created, position.id
+
+
+def _slice(rows: list[Row], limit: int, record: Callable[[Row], RecordT]) -> Slice[RecordT]:
+    return Slice(tuple(record(row) for row in rows[:limit]), more=len(rows) > limit)
+
+
+async def _back(session: Session, statement: str, parameters: Row, rows: int) -> Position | None:
+    found = await session.run(statement, (*parameters, 1, rows - 1))
+    if not found:
+        # There are fewer: the newest is the last that an ordered walk over fewer than `rows` rows finds.
+        found = (await session.run(statement, (*parameters, rows, 0)))[-1:]
+    return Position(*found[0]) if found else None

@@ -1,0 +1,153 @@
+"""Rows and records: how each record is laid out in its table."""
+
+import unicodedata
+from typing import Any
+
+import msgspec
+
+from clientry.account import Account, AccountStatus
+from clientry.audit_event import AuditEvent, Change
+from clientry.client import Client, ClientType
+from clientry.secret import ClientSecret
+from clientry.signing_key import Algorithm, SealedKey
+
+Row = tuple[Any, ...]
+
+_TYPES = {kind.value: kind for kind in ClientType}
+
+
+def fold(text: str) -> str:
+    """Return text as it is compared: whatever its case and composition, alike on every engine."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def client_of(row: Row) -> Client:
+    """Read a client."""
+    locked = row[6]
+    return Client(
+        row[0],
+        row[1],
+        tuple(row[2].split("/")),
+        row[3],
+        row[4],
+        _TYPES[row[5]],
+        None if locked is None else bool(locked),
+        bool(row[7]),
+        tuple(row[8].split()),
+        tuple(row[9].split()),
+        row[10],
+        row[11],
+        row[12],
+        row[13],
+    )
+
+
+def secret_of(row: Row) -> ClientSecret:
+    """Read a secret from the end of a row of credentials."""
+    return ClientSecret(row[14], row[0], bytes(row[15]), row[16], row[17], row[18])
+
+
+def client_row(client: Client) -> Row:
+    """Write a new client."""
+    return (
+        client.client_id,
+        client.account_id,
+        "/".join(client.account_path),
+        client.name,
+        fold(client.name),
+        client.client_owner,
+        fold(client.client_owner),
+        client.client_type.value,
+        client.locked,
+        client.enabled,
+        " ".join(client.products),
+        " ".join(client.resources),
+        client.token_lifetime,
+        client.date_created,
+        client.tokens_valid_from,
+        client.version,
+    )
+
+
+def client_change_row(old: Client, new: Client) -> Row:
+    """Write a changed client."""
+    return (
+        new.name,
+        fold(new.name),
+        new.client_owner,
+        fold(new.client_owner),
+        new.locked,
+        new.enabled,
+        " ".join(new.products),
+        " ".join(new.resources),
+        new.token_lifetime,
+        new.tokens_valid_from,
+        new.version,
+        old.client_id,
+        old.version,
+    )
+
+
+def secret_row(secret: ClientSecret) -> Row:
+    """Write a secret."""
+    return (secret.secret_id, secret.client_id, secret.verifier, secret.hint, secret.date_created, secret.expires_at)
+
+
+def account_of(row: Row) -> Account:
+    """Read an account."""
+    return Account(row[0], tuple(row[1].split("/")), row[2], row[3], AccountStatus(row[4]), row[5], row[6])
+
+
+def account_row(account: Account) -> Row:
+    """Write an account."""
+    return (
+        account.account_id,
+        "/".join(account.path),
+        account.friendly_name,
+        account.owner_email,
+        account.status.value,
+        account.date_created,
+        account.version,
+    )
+
+
+def signing_key_of(row: Row) -> SealedKey:
+    """Read a signing key."""
+    return SealedKey(row[0], Algorithm(row[1]), bytes(row[2]), row[3])
+
+
+def event_of(row: Row) -> AuditEvent:
+    """Read an audit event."""
+    change = Change(
+        event_id=row[2],
+        account_id=row[0],
+        operation=row[3],
+        actor=row[4],
+        target=row[5],
+        before=msgspec.json.decode(row[6]),
+        after=msgspec.json.decode(row[7]),
+        request_id=row[8],
+        address=row[9],
+        at=row[10],
+    )
+    return AuditEvent(row[1], change, bytes(row[11]), bytes(row[12]))
+
+
+def event_row(event: AuditEvent) -> Row:
+    """Write an audit event."""
+    change = event.change
+    return (
+        change.account_id,
+        event.sequence,
+        change.event_id,
+        change.operation,
+        change.actor,
+        change.target,
+        msgspec.json.encode(change.before).decode(),
+        msgspec.json.encode(change.after).decode(),
+        change.request_id,
+        change.address,
+        change.at,
+        event.previous_hash,
+        event.hash,
+    )
