@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import apsw
 
@@ -68,7 +68,7 @@ def check_version(version: str) -> None:
 
 def _execute(connection: apsw.Connection, statement: str, parameters: Row = ()) -> list[Row]:
     """Run one statement to its end, so that nothing keeps the state of the database that it saw."""
-    execute: Any = connection.execute  # its stub names a type of a newer Python
+    execute = cast("Any", connection).execute  # its stub names a type of a newer Python
     return execute(statement, parameters).fetchall()
 
 

@@ -1,0 +1,192 @@
+"""Structured logs on stderr: for people on a terminal, JSON for machines.
+
+What is logged goes through one bounded queue that a thread writes out: a reader of the log that hangs costs lines, which are
+counted, and never a request.
+"""
+
+import logging
+import queue
+import sys
+import threading
+from collections.abc import MutableMapping
+from enum import StrEnum
+from typing import IO, Any, Final
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from clientry.clock import Clock, rfc3339
+
+MAX_QUEUED: Final = 10_000
+"""Lines that may wait to be written."""
+
+
+class LogFormat(StrEnum):
+    """How lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Sink:
+    """Writes lines to a stream from a thread of its own."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._write_out, name="clientry-log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: bytes) -> None:
+        """Take a line that ends with a line feed; drop it if too many wait."""
+        if self._lines.qsize() >= MAX_QUEUED:
+            self._dropped += 1
+        else:
+            self._lines.put(line)
+
+    def close(self, within: float = 2.0) -> None:
+        """Write out what waits, for at most `within` seconds."""
+        self._lines.put(None)
+        self._thread.join(within)
+
+    def _write_out(self) -> None:
+        while (line := self._lines.get()) is not None:
+            lines = [line]
+            while not self._lines.empty() and (following := self._lines.get()) is not None:
+                lines.append(following)
+            if self._dropped:
+                lines.append(f'{{"event":"log lines dropped","level":"warning","count":{self._dropped}}}\n'.encode())
+                self._dropped = 0
+            try:
+                self._stream.write(b"".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+
+class AccessEntry(Struct, frozen=True, omit_defaults=True):
+    """One request and its answer. The path is without the query string, which may hold anything."""
+
+    timestamp: str
+    event: str
+    level: str
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    bytes: int
+    address: str
+    request_id: str
+    client_id: str = ""
+
+
+class Logs:
+    """The log of a process.
+
+    Args:
+        sink: where lines go.
+        clock: what they are dated by.
+        console: for people, else JSON.
+        level: from which level on.
+    """
+
+    def __init__(self, sink: Sink, clock: Clock, *, console: bool, level: LogLevel) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._console = console
+        self._second = (0, "")
+        self._encode = msgspec.json.Encoder(enc_hook=repr).encode
+        threshold = logging.getLevelNamesMapping()[level.value.upper()]
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.format_exc_info,
+                self._dated,
+                self._rendered,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(threshold),
+            logger_factory=lambda *_names: _SinkLogger(sink),
+            cache_logger_on_first_use=True,
+        )
+        logging.basicConfig(handlers=[_Bridge()], level=max(threshold, logging.WARNING), force=True)
+
+    def timestamp(self) -> str:
+        """Return the time as RFC 3339, made anew once a second."""
+        second = int(self._clock.now())
+        if second != self._second[0]:
+            self._second = (second, rfc3339(second))
+        return self._second[1]
+
+    def access(self, entry: AccessEntry) -> None:
+        """Write the line of a request."""
+        if self._console:
+            path = escaped(entry.path)
+            self._sink.write(
+                f"{entry.timestamp} [info] {entry.method} {path} {entry.status} {entry.duration_ms} ms "
+                f"{entry.address} {entry.client_id} {entry.request_id}\n".encode()
+            )
+        else:
+            self._sink.write(self._encode(entry) + b"\n")
+
+    def close(self) -> None:
+        """Write out what waits."""
+        self._sink.close()
+
+    def _dated(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"timestamp": self.timestamp(), **event}
+
+    def _rendered(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> bytes:
+        if not self._console:
+            return self._encode({key: _encodable(value) for key, value in event.items()}) + b"\n"
+        trace = event.pop("exception", None)
+        head = f"{event.pop('timestamp')} [{event.pop('level')}] {escaped(str(event.pop('event')))}"
+        fields = "".join(f" {key}={escaped(str(value))}" for key, value in event.items())
+        return f"{head}{fields}\n{f'{trace}{chr(10)}' if trace else ''}".encode(errors="backslashreplace")
+
+
+def configure(log_format: LogFormat, level: LogLevel, clock: Clock) -> Logs:
+    """Send every log of this process to stderr; `auto` is for people where stderr is a terminal, else JSON."""
+    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
+    return Logs(Sink(sys.stderr.buffer), clock, console=console, level=level)
+
+
+def escaped(text: str) -> str:
+    """Return text in which nothing can pass for a line or a colour of the log (ASVS 16.4.1)."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _encodable(value: object) -> object:
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+class _SinkLogger:
+    """What structlog hands its finished lines to."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def _write(self, line: bytes) -> None:
+        self._sink.write(line)
+
+    debug = info = warning = warn = error = critical = exception = fatal = log = msg = _write
+
+
+class _Bridge(logging.Handler):
+    """Hands what libraries log to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a library's record."""
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

@@ -1,0 +1,139 @@
+"""One server process: it takes its socket, serves, and ends in order.
+
+The first SIGTERM or SIGINT drains: listening stops, idle connections are closed, requests under way are answered, and the process
+ends with exit code 0. A second one ends it at once, with exit code 1.
+"""
+
+import contextlib
+import errno
+import functools
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import uvicorn
+from msgspec import Struct
+
+from clientry.errors import ConfigurationError
+from clientry.process.protocol import BoundedProtocol, Limits
+
+
+class Listener(Struct, frozen=True):
+    """Where and how to listen.
+
+    Attributes:
+        host: name or address.
+        port: 0 picks a free one.
+        tls_cert: a certificate chain in PEM, None: plain HTTP.
+        tls_key: its private key in PEM.
+        keep_alive: seconds that an idle connection stays open.
+        drain_timeout: seconds that requests under way have to finish.
+        limits: what one client may take.
+    """
+
+    host: str
+    port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    keep_alive: int
+    drain_timeout: int
+    limits: Limits
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a socket; its port is known from then on.
+
+    Raises:
+        ConfigurationError: the address is taken, forbidden or none of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as problem:
+        raise ConfigurationError(f"The host {host} is no address of this machine: {problem}.") from None
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind(address)
+    except OSError as problem:
+        taken.close()
+        raise ConfigurationError(_why_not(problem, host, port)) from None
+    taken.set_inheritable(True)
+    return taken
+
+
+def _why_not(problem: OSError, host: str, port: int) -> str:
+    match problem.errno:
+        case errno.EADDRINUSE:
+            return f"The port {port} of {host} is taken. Choose another one with --port, or 0 for any free one."
+        case errno.EACCES:
+            return f"The port {port} may not be used by this user. Choose one above 1023 with --port."
+        case _:
+            return f"{host} port {port} cannot be listened on: {problem.strerror}."
+
+
+async def run(app: Any, listener: Listener, taken: socket.socket, on_draining: Callable[[], None]) -> int:
+    """Serve until a signal comes, and return the exit code.
+
+    Args:
+        app: the ASGI application.
+        listener: how to listen.
+        taken: the socket, from `bind`.
+        on_draining: called once, when the process is asked to end.
+
+    Raises:
+        ConfigurationError: certificate and key cannot be read, or do not belong together.
+    """
+    config = uvicorn.Config(
+        app,
+        http=cast("Any", functools.partial(BoundedProtocol, listener.limits)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=listener.keep_alive,
+        timeout_graceful_shutdown=listener.drain_timeout,
+        ssl_certfile=listener.tls_cert,
+        ssl_keyfile=listener.tls_key,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as problem:
+        raise ConfigurationError(f"The TLS certificate and key cannot be used: {problem}.") from None
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    server = _Server(config, on_draining)
+    await server.serve([taken])
+    return int(server.force_exit)
+
+
+class _Server(uvicorn.Server):
+    """Ends with the exit code of its own choice: uvicorn raises the signal again, which makes it 143."""
+
+    def __init__(self, config: uvicorn.Config, on_draining: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_draining = on_draining
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Handle signals while serving."""
+        watched = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in watched}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at the second."""
+        if self.should_exit:
+            self.force_exit = True
+            return
+        self.should_exit = True
+        self._on_draining()
