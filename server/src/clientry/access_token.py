@@ -1,10 +1,10 @@
 """Access tokens: the claims of RFC 9068, and when they are good."""
 
 import base64
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from clientry.client import Client, products_held
 from clientry.product import Catalogue
@@ -12,6 +12,9 @@ from clientry.randomness import Random
 from clientry.scope import format_scope
 
 TYPE: Final = "at+jwt"
+
+NumericDate = Annotated[int, Meta(ge=0, lt=2**53)]
+"""Seconds since the epoch, whole, and within what every JSON reader takes (RFC 7519 section 2)."""
 
 
 class Claims(Struct, frozen=True, omit_defaults=True):
@@ -33,8 +36,8 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     iss: str
     sub: str
     aud: tuple[str, ...]
-    iat: int
-    exp: int
+    iat: NumericDate
+    exp: NumericDate
     jti: str
     client_id: str
     account_id: str
@@ -89,11 +92,17 @@ def encode(claims: Claims) -> bytes:
 def decode(payload: bytes) -> Claims:
     """Read claims from JSON that one of our own keys has signed.
 
+    Only what `encode` writes is read, byte for byte: nothing is said twice (RFC 8725 section 2.4), and a claim that this
+    program does not know, and that may restrict the token, is not passed over.
+
     Raises:
-        msgspec.ValidationError: a claim is missing or of another type.
+        msgspec.ValidationError: a claim is missing, unknown, doubled or of another type.
         msgspec.DecodeError: this is no JSON.
     """
-    return _decoder.decode(payload)
+    claims = _decoder.decode(payload)
+    if encode(claims) != payload:
+        raise msgspec.ValidationError("not the claims of one of our tokens")
+    return claims
 
 
 def is_good(claims: Claims, issuer: str, now: float) -> bool:
