@@ -1,0 +1,39 @@
+"""The command line: translates flags into operations, and what they return into text."""
+
+import sys
+
+from cyclopts import App
+
+from clientry import __version__
+from clientry.cli import accounts, audit, clients, starting
+from clientry.errors import ConfigurationError, RegistryError, StorageUnavailable
+
+app = App(
+    name="clientry",
+    help="A self-hosted API-client registry and OAuth 2.0 client-credentials token service.",
+    version=__version__,
+    version_flags=["--version"],
+)
+starting.register(app)
+app.command(clients.app)
+app.command(accounts.app)
+app.command(audit.app)
+
+
+def main() -> None:
+    """Run a command; what can be expected to fail ends in one line and exit code 1."""
+    try:
+        app()
+    except (ConfigurationError, ValueError) as problem:
+        _fail(str(problem))
+    except RegistryError as problem:
+        _fail(problem.message)
+    except StorageUnavailable as problem:
+        _fail(f"The database cannot be used right now ({problem}). Nothing was changed.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(text: str) -> None:
+    sys.stderr.write(f"clientry: {text}\n")
+    sys.exit(1)

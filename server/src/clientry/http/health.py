@@ -15,15 +15,19 @@ async def healthz(scope: Scope, receive: Receive) -> Answer:
 
 
 class Readiness:
-    """Tells whether requests should come here. `draining` is set when the process is asked to stop."""
+    """Tells whether requests should come here."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self.draining = False
+        self._draining = False
+
+    def drain(self) -> None:
+        """Say no from now on: the process was asked to stop."""
+        self._draining = True
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
         """Answer 200 when the database can be read and written and nobody asked the process to stop, else 503."""
-        if self.draining:
+        if self._draining:
             raise Unavailable("This server is stopping.")
         try:
             await self._storage.check()

@@ -33,11 +33,16 @@ class Problems:
     def __init__(self, public_url: str) -> None:
         self._pages = public_url + "/errors/"
 
-    def registry(self, error: RegistryError) -> Answer:
-        """Return the registry's form of an error: exactly status, message, code and info."""
+    def registry_body(self, error: RegistryError) -> bytes:
+        """Return the JSON of an error: exactly status, message, code and info."""
         code = error.code()
-        body = {"status": error.status, "message": error.message, "code": code, "info": f"{self._pages}{code}"}
-        return Answer(error.status, JSON + NO_STORE + _registry_headers(error), msgspec.json.encode(body))
+        return msgspec.json.encode(
+            {"status": error.status, "message": error.message, "code": code, "info": f"{self._pages}{code}"}
+        )
+
+    def registry(self, error: RegistryError) -> Answer:
+        """Return the registry's form of an error."""
+        return Answer(error.status, JSON + NO_STORE + _registry_headers(error), self.registry_body(error))
 
     def oauth2(self, error: OAuth2Error, status: int | None = None, headers: Headers = ()) -> Answer:
         """Return the token endpoint's form of an error (RFC 6749 section 5.2)."""

@@ -23,11 +23,9 @@ from clientry.process.protocol import BoundedProtocol, Limits
 
 
 class Listener(Struct, frozen=True):
-    """Where and how to listen.
+    """How to listen on a socket.
 
     Attributes:
-        host: name or address.
-        port: 0 picks a free one.
         tls_cert: a certificate chain in PEM, None: plain HTTP.
         tls_key: its private key in PEM.
         keep_alive: seconds that an idle connection stays open.
@@ -35,8 +33,6 @@ class Listener(Struct, frozen=True):
         limits: what one client may take.
     """
 
-    host: str
-    port: int
     tls_cert: Path | None
     tls_key: Path | None
     keep_alive: int

@@ -1,0 +1,5 @@
+"""`python -m clientry`."""
+
+from clientry.cli import main
+
+main()

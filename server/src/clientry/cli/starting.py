@@ -1,0 +1,147 @@
+"""`clientry init`, `serve`, `config` and `recover`."""
+
+import asyncio
+import sys
+from typing import Any
+
+import msgspec
+from cyclopts import App
+
+from clientry.cli.flags import EVERY, PLACES, settings_flags
+from clientry.cli.output import print_json, print_table, say
+from clientry.config import SETTINGS, Settings, load, shown
+from clientry.installation import FirstClient, write_credentials
+
+TOUR = """
+Your first admin client. Its secret is shown this once:
+
+  client_id      {client_id}
+  client_secret  {client_secret}
+  account_id     {account_id}
+
+Try it, in another terminal:
+
+  CLIENTRY={url}
+  TOKEN=$(curl -s $CLIENTRY/api-services/v1/auth/token -d grant_type=client_credentials \\
+    -d client_id={client_id} -d client_secret={client_secret} |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+  curl -s $CLIENTRY/v1/clients -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+    -d '{{"name": "My first integration", "locked": false, "scopes": {{"products": ["SuperSIM"]}}}}'
+  curl -s "$CLIENTRY/v1/clients?page_size=10&page_number=1" -H "Authorization: Bearer $TOKEN"
+
+The API reference: {url}/docs
+"""
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    app.command(init)
+    app.command(serve)
+    app.command(config)
+    app.command(recover)
+
+
+@settings_flags(*PLACES, "owner_email", "account_name", "signing_algorithm", "secret_prefix")
+def init(*, json: bool = False, **flags: Any) -> None:
+    """Make a data directory: keys, database, root account, and its first admin client, whose secret is shown once.
+
+    Args:
+        json: print exactly one object with account_id, client_id and client_secret.
+        flags: settings.
+    """
+    from clientry.server import initialise
+
+    settings = load(flags).settings
+    first = asyncio.run(initialise(settings))
+    if json:
+        print_json(_credentials(first))
+        return
+    say(f"Initialised {settings.data}. The first admin client, its secret shown this once:")
+    _print_credentials(first)
+
+
+@settings_flags(*EVERY)
+def serve(**flags: Any) -> None:
+    """Serve. An empty data directory is initialised first, and the first credentials are handed over once.
+
+    Args:
+        flags: settings.
+    """
+    from clientry import logs
+    from clientry.clock import SystemClock
+    from clientry.server import serve as run_server
+
+    settings = load(flags).settings
+    log = logs.configure(settings.log_format, settings.log_level, SystemClock())
+    try:
+        code = _run(run_server(settings, log, lambda first, url: _greet(settings, first, url)))
+    finally:
+        log.close()
+    sys.exit(code)
+
+
+@settings_flags(*EVERY)
+def config(*, json: bool = False, **flags: Any) -> None:
+    """Show each setting, and where it came from.
+
+    Args:
+        json: print one object: setting to value and source.
+        flags: settings.
+    """
+    loaded = load(flags)
+    values = shown(loaded.settings)
+    if json:
+        found = {name: {"value": value, "source": loaded.sources[name]} for name, value in values.items()}
+        print_json(msgspec.json.encode(found))
+        return
+    rows = [(s.name, _plain(values[s.name]), loaded.sources[s.name], s.help) for s in SETTINGS]
+    print_table("Settings", ("setting", "value", "from", "meaning"), rows)
+
+
+@settings_flags(*PLACES, "secret_prefix", "products")
+def recover(*, name: str = "Recovered admin client", json: bool = False, **flags: Any) -> None:
+    """Make a new admin client of the root account: the way back in when the first secret is lost.
+
+    Args:
+        name: what to call it.
+        json: print exactly one object with account_id, client_id and client_secret.
+        flags: settings.
+    """
+    from clientry.cli.clients import create_admin
+
+    created = asyncio.run(create_admin(load(flags).settings, name))
+    first = FirstClient(created.client.account_id, created.client.client_id, created.client_secret)
+    if json:
+        print_json(_credentials(first))
+        return
+    say("A new admin client of the root account, its secret shown this once:")
+    _print_credentials(first)
+
+
+def _run(server: Any) -> int:
+    import uvloop
+
+    return uvloop.run(server)
+
+
+def _greet(settings: Settings, first: FirstClient, url: str) -> None:
+    """Show the first credentials on a terminal, else leave them in a private file and say where."""
+    if sys.stdout.isatty():
+        sys.stdout.write(TOUR.format(url=url, **msgspec.structs.asdict(first)))
+        sys.stdout.flush()
+        return
+    write_credentials(settings.first_credentials, msgspec.json.format(_credentials(first), indent=2).decode() + "\n")
+    say(f"The first admin client's credentials are in {settings.first_credentials}: take them, and delete the file.")
+
+
+def _credentials(first: FirstClient) -> bytes:
+    return msgspec.json.encode(first)
+
+
+def _print_credentials(first: FirstClient) -> None:
+    for name, value in msgspec.structs.asdict(first).items():
+        sys.stdout.write(f"{name}  {value}\n")
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,206 @@
+"""The beginning: a data directory with its key files, the root account, its first admin client and a signing key."""
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from clientry import audit_event, secret, signing_key
+from clientry.account import Account, AccountStatus
+from clientry.caller import operator
+from clientry.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
+from clientry.clock import Clock
+from clientry.config import Settings
+from clientry.errors import ConfigurationError
+from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
+from clientry.operation import Deed, audited, draw_occasion
+from clientry.randomness import Random
+from clientry.scope import RESOURCES
+from clientry.secret import ClientSecret, Pepper
+from clientry.signing_key import KeyEncryptionKey
+from clientry.storage import Snapshot, Storage, Transaction
+
+KEY_BYTES = 32
+
+
+class Keys(Struct, frozen=True):
+    """What is kept outside the database.
+
+    Attributes:
+        pepper: the key of the secrets' hashes.
+        key_encryption_key: what the signing keys are encrypted under.
+        cursor_key: what page cursors are signed with; derived from the pepper, so that every node has the same.
+    """
+
+    pepper: Pepper
+    key_encryption_key: KeyEncryptionKey
+    cursor_key: bytes
+
+    def __repr__(self) -> str:
+        return "Keys()"
+
+
+class FirstClient(Struct, frozen=True):
+    """The first admin client's credentials, shown once. The secret is in no repr."""
+
+    account_id: str
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"FirstClient(client_id={self.client_id!r})"
+
+
+def prepare(settings: Settings, random: Random) -> None:
+    """Make the data directory and the key files where they are missing; what exists is never written over.
+
+    Raises:
+        ConfigurationError: there is a database without its keys, or the directory cannot be written.
+    """
+    files = (settings.pepper, settings.key_encryption_key)
+    missing = [path for path in files if not path.exists()]
+    if missing and settings.database.exists() and settings.database.stat().st_size > 0:
+        raise ConfigurationError(
+            f"{missing[0]} is missing, and the database {settings.database} was made with it. Put it back: "
+            "a new one would not fit."
+        )
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(settings.data.iterdir()):
+            settings.data.chmod(0o700)
+        for path in missing:
+            _write_new(path, random.bytes(KEY_BYTES).hex() + "\n")
+    except OSError as problem:
+        raise ConfigurationError(
+            f"{problem.filename or settings.data} cannot be written: {problem.strerror}."
+        ) from None
+
+
+def open_keys(settings: Settings) -> Keys:
+    """Read the key files.
+
+    Raises:
+        ConfigurationError: one is missing, or holds no key.
+    """
+    pepper = _read_key(settings.pepper)
+    return Keys(
+        pepper=Pepper(pepper),
+        key_encryption_key=KeyEncryptionKey(_read_key(settings.key_encryption_key)),
+        cursor_key=hmac.digest(pepper, b"clientry page cursors", hashlib.sha256),
+    )
+
+
+async def is_installed(storage: Storage) -> bool:
+    """Tell whether the database has its root account."""
+
+    async def root(snapshot: Snapshot) -> bool:
+        return await snapshot.accounts.root() is not None
+
+    return await storage.read(root)
+
+
+async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock, random: Random) -> FirstClient:
+    """Make the root account, its first admin client and the first signing key, all or nothing.
+
+    Raises:
+        ConfigurationError: the database has a root account already; nothing was changed.
+    """
+    occasion, second_occasion = draw_occasion(clock, random), draw_occasion(clock, random)
+    now = int(occasion.now)
+    caller = operator(request_id=random.bytes(16).hex())
+    account = _root_account(new_id(ACCOUNT_PREFIX, clock, random), settings, now)
+    client = _first_client(new_id(CLIENT_PREFIX, clock, random), account, now)
+    client_secret = secret.generate(random, settings.secret_prefix)
+    kept = ClientSecret(
+        secret_id=new_id(SECRET_PREFIX, clock, random),
+        client_id=client.client_id,
+        verifier=keys.pepper.verifier(client_secret),
+        hint=secret.hint(client_secret),
+        date_created=now,
+    )
+    sealed = signing_key.generate(settings.signing_algorithm, now).seal(keys.key_encryption_key, random)
+
+    async def body(transaction: Transaction) -> None:
+        if await transaction.accounts.root() is not None:
+            raise ConfigurationError(f"{settings.data} is initialised already; nothing was changed.")
+        await transaction.accounts.add(account)
+        made = Deed("account.create", account.account_id, account.account_id, *audit_event.difference(None, account))
+        await transaction.audit_events.append(audited(caller, made, occasion))
+        await transaction.clients.add(client)
+        await transaction.secrets.add(kept)
+        made = Deed("client.create", account.account_id, client.client_id, *audit_event.difference(None, client))
+        await transaction.audit_events.append(audited(caller, made, second_occasion))
+        await transaction.signing_keys.add(sealed)
+
+    await storage.write(body)
+    return FirstClient(account.account_id, client.client_id, client_secret)
+
+
+def write_credentials(path: Path, text: str) -> None:
+    """Write credentials to a file that only its owner can read; a file that is there is replaced.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        _write_new(path, text)
+    except OSError as problem:
+        raise ConfigurationError(f"{path} cannot be written: {problem.strerror}.") from None
+
+
+def _root_account(account_id: str, settings: Settings, now: int) -> Account:
+    return Account(
+        account_id=account_id,
+        path=(account_id,),
+        friendly_name=settings.account_name,
+        owner_email=settings.owner_email,
+        status=AccountStatus.ACTIVE,
+        date_created=now,
+    )
+
+
+def _first_client(client_id: str, account: Account, now: int) -> Client:
+    return Client(
+        client_id=client_id,
+        account_id=account.account_id,
+        account_path=account.path,
+        name="First admin client",
+        client_owner=account.owner_email,
+        client_type=ClientType.ADMIN,
+        locked=None,
+        enabled=True,
+        products=(),
+        resources=RESOURCES,
+        token_lifetime=DEFAULT_TOKEN_LIFETIME,
+        date_created=now,
+    )
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Make a private file whole or not at all: a crash leaves no half key."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # unlike a rename, it never replaces a file that another process has just made
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text("ascii").strip())
+    except OSError as problem:
+        raise ConfigurationError(f"The key file {path} cannot be read: {problem.strerror}.") from None
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(f"The key file {path} must hold {KEY_BYTES} bytes in hexadecimal.")
+    return key

@@ -1,0 +1,191 @@
+"""The composition root: the one place where everything is put together."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import structlog
+from msgspec import Struct
+
+from clientry.access_token import Issuer
+from clientry.account_registry import AccountRegistry
+from clientry.client_registry import ClientRegistry
+from clientry.clock import Clock, SystemClock
+from clientry.config import Settings
+from clientry.errors import BadRequest, ConfigurationError, StorageUnavailable, Unavailable
+from clientry.http.accounts import AccountHandlers
+from clientry.http.app import Parts, create_app, render_failure
+from clientry.http.bearer import BearerAuthentication
+from clientry.http.clients import ClientHandlers
+from clientry.http.cors import CorsPolicy
+from clientry.http.exchange import App
+from clientry.http.health import Readiness
+from clientry.http.pagination import Pager
+from clientry.http.problems import Problems
+from clientry.http.reference import Reference
+from clientry.http.request_log import RequestLog, proxies
+from clientry.http.token import TokenHandler
+from clientry.http.well_known import jwk_set_document, metadata_document
+from clientry.installation import FirstClient, Keys, install, is_installed, open_keys, prepare
+from clientry.key_rotation import open_key_ring
+from clientry.logs import Logs
+from clientry.process import Limits, Listener, Refusals, bind, run
+from clientry.product import Catalogue
+from clientry.randomness import Random, SystemRandom
+from clientry.storage import Storage
+from clientry.storage.sqlite import SqliteStorage
+from clientry.token_endpoint import TokenEndpoint
+
+_log = structlog.get_logger("clientry.server")
+
+
+class Registry(Struct, frozen=True):
+    """What works on a data directory, in this process: the server's inside, and what the command line uses.
+
+    Attributes:
+        settings: what it runs with.
+        storage: the database.
+        keys: what is kept outside it.
+        clock: the time.
+        random: randomness.
+        catalogue: the configured products.
+        clients: operations on clients.
+        accounts: operations on accounts.
+    """
+
+    settings: Settings
+    storage: Storage
+    keys: Keys
+    clock: Clock
+    random: Random
+    catalogue: Catalogue
+    clients: ClientRegistry
+    accounts: AccountRegistry
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings, *, create: bool = False) -> AsyncGenerator[Registry]:
+    """Open a data directory, and close it again.
+
+    Args:
+        settings: where it is.
+        create: whether to make what is missing.
+
+    Raises:
+        ConfigurationError: it is not there, not whole, or not usable by this program.
+    """
+    clock, random = SystemClock(), SystemRandom()
+    if create:
+        prepare(settings, random)
+    elif not settings.database.exists():
+        raise ConfigurationError(f"There is no database in {settings.data}. Make one with: clientry init")
+    keys = open_keys(settings)
+    try:
+        storage = SqliteStorage(settings.database)
+    except StorageUnavailable as problem:
+        raise ConfigurationError(f"The database {settings.database} cannot be used: {problem}.") from None
+    catalogue = Catalogue(settings.products)
+    try:
+        yield Registry(
+            settings=settings,
+            storage=storage,
+            keys=keys,
+            clock=clock,
+            random=random,
+            catalogue=catalogue,
+            clients=ClientRegistry(storage, clock, random, keys.pepper, catalogue, settings.secret_prefix),
+            accounts=AccountRegistry(storage, clock, random),
+        )
+    finally:
+        await storage.close()
+
+
+async def initialise(settings: Settings) -> FirstClient:
+    """Make a data directory, and return its first client's credentials.
+
+    Raises:
+        ConfigurationError: there is one already, or it cannot be made.
+    """
+    async with open_registry(settings, create=True) as registry:
+        return await install(registry.storage, settings, registry.keys, registry.clock, registry.random)
+
+
+async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, str], None]) -> int:
+    """Serve until a signal comes, and return the exit code.
+
+    Args:
+        settings: what to run with.
+        logs: the log of this process.
+        greet: is handed the first client's credentials and the server's URL when the data directory was empty.
+
+    Raises:
+        ConfigurationError: it cannot start like this.
+    """
+    taken = bind(settings.host, settings.port)
+    async with open_registry(settings, create=True) as registry:
+        url = public_url(settings, taken.getsockname()[1])
+        if not await is_installed(registry.storage):
+            greet(await install(registry.storage, settings, registry.keys, registry.clock, registry.random), url)
+        readiness = Readiness(registry.storage)
+        app = await _application(registry, url, readiness, logs)
+        _log.info("serving", url=url, data=str(settings.data), host=settings.host, port=taken.getsockname()[1])
+        code = await run(app, _listener(settings, url), taken, readiness.drain)
+    _log.info("stopped", exit_code=code)
+    return code
+
+
+def public_url(settings: Settings, port: int) -> str:
+    """Return what every absolute URL starts with: the public URL, else where it listens."""
+    if settings.public_url is not None:
+        return settings.public_url
+    scheme = "http" if settings.tls_cert is None else "https"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}"
+
+
+async def _application(registry: Registry, url: str, readiness: Readiness, logs: Logs) -> App:
+    settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
+    key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
+    issuer = Issuer(url, registry.catalogue)
+    endpoint = TokenEndpoint(storage, clock, random, registry.keys.pepper, key_ring, issuer)
+    pager = Pager(url, registry.keys.cursor_key)
+    parts = Parts(
+        public_url=url,
+        bearer=BearerAuthentication(storage, key_ring, issuer, clock),
+        token=TokenHandler(endpoint, settings.body_timeout),
+        clients=ClientHandlers(registry.clients, registry.catalogue, pager, url, settings.body_timeout),
+        accounts=AccountHandlers(registry.accounts, pager, settings.body_timeout),
+        readiness=readiness,
+        metadata=metadata_document(url, registry.catalogue),
+        jwk_set=jwk_set_document(key_ring),
+        reference=Reference(url),
+        cors=CorsPolicy(settings.cors_origins, settings.cors_credentials),
+    )
+    return RequestLog(
+        create_app(parts),
+        logs if settings.access_log else None,
+        random,
+        proxies(settings.trusted_proxies if settings.behind_proxy else ()),
+        render_failure(url),
+        https=urlsplit(url).scheme == "https",
+    )
+
+
+def _listener(settings: Settings, url: str) -> Listener:
+    refusal = Problems(url).registry_body
+    return Listener(
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        keep_alive=settings.keep_alive,
+        drain_timeout=settings.drain_timeout,
+        limits=Limits(
+            header_timeout=settings.header_timeout,
+            max_connections=settings.max_connections,
+            refusals=Refusals(
+                malformed=refusal(BadRequest("This is not an HTTP request.")),
+                head_too_large=refusal(BadRequest("The request line and headers have more than 16384 bytes.")),
+                head_too_slow=refusal(BadRequest("The request line and headers did not arrive in time.")),
+                overloaded=refusal(Unavailable("There are too many connections right now.")),
+            ),
+        ),
+    )
