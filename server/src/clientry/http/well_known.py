@@ -57,7 +57,9 @@ class Document:
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
         """Answer with the document, or 304 to who has it already."""
-        known = {tag.strip() for value in header_values(scope, b"if-none-match") for tag in value.split(b",")}
+        # A weak comparison (RFC 9110 section 13.1.2): proxies that compress make our tag a weak one.
+        tags = (tag.strip() for value in header_values(scope, b"if-none-match") for tag in value.split(b","))
+        known = {tag.removeprefix(b"W/") for tag in tags}
         if self._etag in known or b"*" in known:
             return Answer(304, self._headers)
         return Answer(200, self._headers, self._body)
