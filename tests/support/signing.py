@@ -1,0 +1,27 @@
+"""The server's own signing key, taken as only its operator can: from the database, with the key-encryption key."""
+
+import asyncio
+from pathlib import Path
+
+from clientry.config import load
+from clientry.installation import open_keys
+from clientry.signing_key import SealedKey, SigningKey, unseal
+from clientry.storage import Snapshot
+from clientry.storage.sqlite import SqliteStorage
+
+
+def newest_signing_key(data: Path) -> SigningKey:
+    """Return the newest signing key of a data directory, whether or not a server is running on it."""
+    settings = load({"data": data}, {}).settings
+
+    async def stored(snapshot: Snapshot) -> SealedKey:
+        return (await snapshot.signing_keys.all())[-1]
+
+    async def read() -> SealedKey:
+        storage = SqliteStorage(settings.database)
+        try:
+            return await storage.read(stored)
+        finally:
+            await storage.close()
+
+    return unseal(asyncio.run(read()), open_keys(settings).key_encryption_key)
