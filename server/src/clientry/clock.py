@@ -23,4 +23,4 @@ class SystemClock:
 
 def rfc3339(seconds: int) -> str:
     """Write seconds since the epoch as RFC 3339 in UTC with `Z` and whole seconds, e.g. `2026-01-31T09:30:00Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
