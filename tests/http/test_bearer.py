@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.registry import Credentials, Registry, access_token, token_part
+from tests.support.server import Server
 from tests.support.wire import Reply, ask_token, bearer, send
 
 from clientry.signing_key import Algorithm, SigningKey, b64, generate
@@ -225,14 +226,14 @@ def test_b02_a_signed_payload_that_is_no_claims_is_refused(
     invalid_token(ping(registry, server_key.sign(payload)))
 
 
-def test_j06_a_token_of_another_server_is_refused(registry: Registry, start_server: Callable[..., Any]) -> None:
+def test_j06_a_token_of_another_server_is_refused(registry: Registry, start_server: Callable[..., Server]) -> None:
     """Another installation's token is foreign here, also for the same issuer and claims, and its `kid` is not looked up."""
     stranger = generate(Algorithm.ES256, time.time())
     invalid_token(ping(registry, signed(registry, stranger)))
     with start_server() as other:
-        credentials = Credentials(other.admin.client_id, other.admin.client_secret)
-        invalid_token(ping(registry, access_token(other.url, credentials)))
-        assert send(other.url, "GET", PING, [bearer(access_token(other.url, credentials))]).status == 200
+        token = access_token(other.url, other.admin)
+        invalid_token(ping(registry, token))
+        assert other.request("GET", PING, token).status == 200
 
 
 @pytest.mark.parametrize("typ", ["JWT", "dpop+jwt", "client-authentication+jwt", "token-introspection+jwt", None])

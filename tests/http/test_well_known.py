@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 import pytest
 from tests.support.registry import Credentials, Registry, access_token, token_part
+from tests.support.server import Server
 from tests.support.signing import newest_signing_key
 from tests.support.wire import TOKEN_PATH, Reply, ask_token, basic, send
 
@@ -25,7 +27,7 @@ SPOOFED = [
     ("Forwarded", "host=evil.example;proto=https"),
     ("X-Original-URL", "/evil"),
 ]
-StartServer = Callable[..., Any]
+StartServer = Callable[..., Server]
 
 
 @pytest.fixture(scope="session")
@@ -174,11 +176,10 @@ def test_j09_s06_spoofed_headers_change_nothing(registry: Registry, metadata: di
 def test_j09_the_issuer_and_the_keys_outlive_a_restart(start_server: StartServer, free_port: int) -> None:
     """After a restart on the same port a token of before is good, and new ones say the same `iss` and `kid`."""
     with start_server(port=free_port) as first:
-        admin = Credentials(first.admin.client_id, first.admin.client_secret)
-        old, before = access_token(first.url, admin), send(first.url, "GET", JWK_SET).body
+        old, before = access_token(first.url, first.admin), send(first.url, "GET", JWK_SET).body
         data, url = first.data, first.url
     with start_server(data=data, port=free_port) as second:
-        new = access_token(second.url, admin)
+        new = access_token(second.url, second.admin)
         assert (second.url, send(second.url, "GET", JWK_SET).body) == (url, before)
         assert send(url, "GET", "/v1/ping", [("Authorization", f"Bearer {old}")]).status == 200
         assert send(url, "GET", METADATA).json["issuer"] == token_part(new, 1)["iss"] == token_part(old, 1)["iss"]
@@ -193,22 +194,22 @@ def test_m01_m02_an_issuer_of_ones_own(start_server: StartServer, issuer: str) -
     with start_server(env={"CLIENTRY_PUBLIC_URL": issuer}) as server:
         path = urlsplit(issuer).path
         found = send(server.url, "GET", METADATA + path, SPOOFED)
-        admin = Credentials(server.admin.client_id, server.admin.client_secret)
-        claims = token_part(access_token(server.url, admin), 1)
+        claims = token_part(access_token(server.url, server.admin), 1)
         assert (found.status, found.json["issuer"], found.json["token_endpoint"]) == (200, issuer, issuer + TOKEN_PATH)
         assert (claims["iss"], claims["aud"][0]) == (issuer, issuer)
         assert send(server.url, "GET", METADATA + "/tenant2").status == 404
-        reply = send(server.url, "GET", "/v1/ping", [("Authorization", f"Bearer {access_token(server.url, admin)}")])
+        reply = send(
+            server.url, "GET", "/v1/ping", [("Authorization", f"Bearer {access_token(server.url, server.admin)}")]
+        )
         assert reply.status == 200
 
 
 def test_j05_rs256_when_it_is_chosen(start_server: StartServer, free_port: int) -> None:
     """RS256 with 3072 bits signs on request; after a change of algorithm the old tokens stay good and both keys are shown."""
     with start_server(port=free_port) as first:
-        admin = Credentials(first.admin.client_id, first.admin.client_secret)
-        data, old = first.data, access_token(first.url, admin)
+        data, old = first.data, access_token(first.url, first.admin)
     with start_server(data=data, port=free_port, env={"CLIENTRY_SIGNING_ALGORITHM": "RS256"}) as server:
-        new = access_token(server.url, admin)
+        new = access_token(server.url, server.admin)
         keys = {key["kid"]: key for key in send(server.url, "GET", JWK_SET).json["keys"]}
         assert token_part(new, 0)["alg"] == "RS256"
         key = jwt.PyJWK(keys[token_part(new, 0)["kid"]])
@@ -231,7 +232,7 @@ def test_k05_private_keys_are_sealed_at_rest(start_server: StartServer) -> None:
         assert form not in stored
 
 
-def server_key_numbers(data: Any) -> list[bytes]:
+def server_key_numbers(data: Path) -> list[bytes]:
     """Return a signing key's private number as bytes, hexadecimal, base64url and decimal."""
     number = newest_signing_key(data)._private.private_numbers().private_value  # pyright: ignore
     octets = number.to_bytes(32)

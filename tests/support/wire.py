@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 TOKEN_PATH = "/api-services/v1/auth/token"
 FORM = "application/x-www-form-urlencoded"
 
-Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
+Pairs = Mapping[str, str] | list[tuple[str, str]]
 
 
 class Reply(NamedTuple):
@@ -82,7 +82,8 @@ def ask_token(
     url: str, form: Pairs | bytes, headers: Iterable[tuple[str, str | bytes]] = (), media_type: str = FORM
 ) -> Reply:
     """Send one token request; a form that is no bytes is encoded."""
-    body = form if isinstance(form, bytes) else urlencode(form if isinstance(form, Mapping) else list(form)).encode()
+    pairs = form.items() if isinstance(form, Mapping) else form
+    body = pairs if isinstance(pairs, bytes) else urlencode(list(pairs)).encode()
     return send(url, "POST", TOKEN_PATH, [("Content-Type", media_type), *headers], body)
 
 

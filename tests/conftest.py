@@ -1,0 +1,60 @@
+"""One real server for each worker of the tests, and more on demand."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.registry import Credentials, Registry
+from tests.support.server import Server
+from tests.support.signing import newest_signing_key
+
+from clientry.signing_key import SigningKey
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Share one server: count nothing on it that you have not made in an account of your own."""
+    with Server(tmp_path_factory.mktemp("shared") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start further servers: `start_server(data=None, port=0, env=None)`; they end with the test at the latest."""
+    started: list[Server] = []
+
+    def start(data: Path | None = None, *, port: int = 0, env: dict[str, str] | None = None) -> Server:
+        started.append(Server(data or tmp_path_factory.mktemp("own") / "data", port=port, env=env))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(server: Server) -> Registry:
+    """Give the shared server's registry, as its first admin client."""
+    return Registry(server.url, server.admin)
+
+
+@pytest.fixture(scope="session")
+def client(registry: Registry) -> Credentials:
+    """Give a standard client with every product, which no test may change."""
+    return registry.create()
+
+
+@pytest.fixture(scope="session")
+def server_key(server: Server) -> SigningKey:
+    """Give the shared server's signing key."""
+    return newest_signing_key(server.data)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Give a port that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]

@@ -1,0 +1,83 @@
+"""The departures from the published document, as edits of it: what is exempted from a check against it stands here alone.
+
+The numbers are those of the public API reference. No schema can say D6 (what `meta.count` counts) and D8 (parameters that the
+list does not know are refused), and so neither needs an edit.
+"""
+
+import copy
+from typing import Any
+
+Document = dict[str, Any]
+
+ADDED_METHODS = ("patch", "delete")
+REFUSALS_OF_PLAIN_HTTP = ("405", "409", "412", "413", "415", "429")
+
+
+def with_departures(published: Document) -> Document:
+    """Return the published document as this server fulfils it."""
+    document = copy.deepcopy(published)
+    for departure in (d1, d2, d3, d4, d5, d7, additions):
+        departure(document)
+    return document
+
+
+def d1(document: Document) -> None:
+    """Accept page 1 and size 1: the document excludes its own minimum."""
+    for parameter in parameters_of_list(document):
+        parameter["schema"].pop("exclusiveMinimum", None)
+
+
+def d2(document: Document) -> None:
+    """Let `locked` be null, as the document's prose says, wherever it occurs."""
+    for schema in document["components"]["schemas"].values():
+        for name, member in schema.get("properties", {}).items():
+            if name == "locked":
+                member["nullable"] = True
+
+
+def d3(document: Document) -> None:
+    """Refuse unknown keys in `scopes`."""
+    create = document["components"]["schemas"]["CreateClient"]["properties"]
+    create["scopes"]["additionalProperties"] = False
+
+
+def d4(document: Document) -> None:
+    """Limit a name: 1 to 255 characters, trimmed, without control characters."""
+    name = document["components"]["schemas"]["CreateClient"]["properties"]["name"]
+    name |= {
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$",
+    }
+
+
+def d5(document: Document) -> None:
+    """Need a bearer token everywhere: the way without is no way, and the header is the scheme's."""
+    document["security"] = [{"Auth": []}]
+    document["components"]["securitySchemes"] = {"Auth": {"type": "http", "scheme": "bearer"}}
+    for operation in operations(document):
+        operation["parameters"] = [each for each in operation["parameters"] if each["name"] != "Authorization"]
+
+
+def d7(document: Document) -> None:
+    """Let HTTP's own refusals come too, in the form of the other errors."""
+    for operation in operations(document):
+        for status in REFUSALS_OF_PLAIN_HTTP:
+            operation["responses"][status] = operation["responses"]["400"]
+
+
+def additions(document: Document) -> None:
+    """Add updating and deleting, which the document's tag promises and no path of it describes."""
+    one = document["paths"]["/v1/clients/{client_id}"]
+    for method in ADDED_METHODS:
+        one[method] = {**one["get"], "operationId": method}
+
+
+def operations(document: Document) -> list[Document]:
+    """Return every operation."""
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def parameters_of_list(document: Document) -> list[Document]:
+    """Return the parameters of the list."""
+    return document["paths"]["/v1/clients"]["get"]["parameters"]

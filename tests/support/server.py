@@ -1,0 +1,126 @@
+"""A real `clientry serve`: its own process, its own data directory, a free port."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.support.registry import Credentials, access_token
+from tests.support.wire import Reply, bearer, send
+
+CLIENTRY = str(Path(sys.executable).with_name("clientry"))
+START_TIMEOUT = 20.0
+
+_PORT = re.compile(r'"port":(\d+)')
+
+
+def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None) -> Any:
+    """Run a command on a data directory and return the object that it prints with --json."""
+    command = [CLIENTRY, *arguments, "--data", str(data), "--json"]
+    done = subprocess.run(command, env=_environment(env), check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class Server:
+    """A running server. `url`: where it is; `admin`: its first client; `data`: its directory."""
+
+    def __init__(self, data: Path, *, port: int = 0, env: dict[str, str] | None = None) -> None:
+        """Initialise the directory if it is not there, start, and wait until requests may be sent."""
+        self.data = data
+        first = data.with_suffix(".json")
+        if not data.exists():
+            first.write_text(json.dumps(clientry("init", "--owner-email", "owner@example.com", data=data, env=env)))
+        made = json.loads(first.read_text())
+        self.account_id: str = made["account_id"]
+        self.admin = Credentials(made["client_id"], made["client_secret"])
+        self._lines: list[str] = []
+        environment = _environment({"CLIENTRY_LOG_FORMAT": "json", **(env or {})})
+        self._process = subprocess.Popen(
+            [CLIENTRY, "serve", "--data", str(data), "--port", str(port)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        self.pid = self._process.pid
+        try:
+            self.url = self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        """Everything that it has written to stdout and stderr."""
+        return "".join(self._lines)
+
+    def token(self, client_id: str, client_secret: str, scope: str = "") -> str:
+        """Return an access token."""
+        return access_token(self.url, Credentials(client_id, client_secret), scope)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        json: object = None,
+        headers: dict[str, str] | None = None,
+    ) -> Reply:
+        """Send one request; a body that is given goes as JSON."""
+        sent = list((headers or {}).items()) + ([bearer(token)] if token else [])
+        if json is None:
+            return send(self.url, method, path, sent)
+        return send(self.url, method, path, [*sent, ("Content-Type", "application/json")], _json(json))
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        self._reader.join(5)
+        return code
+
+    def _collect(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.append(line)
+
+    def _wait_until_ready(self) -> str:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, self.log
+            found = _PORT.search(self.log)
+            if found is not None and send(f"http://127.0.0.1:{found[1]}", "GET", "/readyz").status == 200:
+                return f"http://127.0.0.1:{found[1]}"
+            time.sleep(0.02)
+        raise AssertionError(f"not ready: {self.log}")
+
+
+def _environment(more: dict[str, str] | None) -> dict[str, str]:
+    """Return this process's environment without settings of its own, and with these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLIENTRY_")}
+    return {**kept, **(more or {})}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
