@@ -43,8 +43,8 @@ class LogLevel(StrEnum):
 class Sink:
     """Writes lines to a stream from a thread of its own.
 
-    The thread sleeps `GATHERING` seconds after it was woken, and then writes all that has come: were it woken for each line, it would
-    take the interpreter's lock away from the requests thousands of times a second.
+    The thread sleeps `GATHERING` seconds after it was woken, and then writes all that has come: were it woken for each
+    line, it would take the interpreter's lock away from the requests thousands of times a second.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:

@@ -13,13 +13,14 @@ from clientry.http.accounts import AccountHandlers, CreateAccount
 from clientry.http.bearer import BearerAuthentication
 from clientry.http.clients import ClientHandlers, CreateClient, UpdateClient
 from clientry.http.cors import Cors, CorsPolicy
+from clientry.http.document import Document
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
 from clientry.http.health import Readiness
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
 from clientry.http.representations import AccountBody, ClientBody, CreatedBody
 from clientry.http.token import TokenHandler
-from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, Document, metadata_paths
+from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
 from clientry.oauth2 import ServerError
 from clientry.operation import require
 from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE

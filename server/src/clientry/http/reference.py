@@ -1,43 +1,83 @@
-"""The API reference: the published contract byte for byte, our whole API as OpenAPI, and readable pages."""
+"""The API reference: the published contract byte for byte, our whole API as OpenAPI, and pages for people.
 
+Everything is made once, at the start, and served as bytes with an ETag. The pages load nothing from elsewhere and run no script.
+"""
+
+import json
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from clientry.errors import DICTIONARY, NotFound
-from clientry.http.exchange import JSON, Answer, Receive, Scope
+from clientry.http.document import Document
+from clientry.http.exchange import JSON, Answer, Headers, Receive, Scope
+from clientry.http.operation_page import Reader, prose
 from clientry.oauth2 import ERRORS
 
-HTML: Final = ((b"content-type", b"text/html; charset=utf-8"),)
+_CACHED: Final[Headers] = ((b"cache-control", b"public, max-age=300"),)
+_PAGE: Final[Headers] = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    *_CACHED,
+)
+_ASSETS: Final = {"style.css": b"text/css; charset=utf-8"}
 
 
 class Reference:
-    """Answers with documents and pages."""
+    """Answers with documents and pages. `public_url`: what their examples start with."""
 
     def __init__(self, public_url: str) -> None:
-        contract = files("clientry") / "contract"
-        self._contract = (contract / "clients.openapi.json").read_bytes()
-        self._openapi = self._contract
-        self._errors = {str(e.code()): e.title for e in DICTIONARY} | {e.error: e.summary for e in ERRORS}
+        package = files("clientry")
+        published = (package / "contract" / "clients.openapi.json").read_bytes()
+        ours: dict[str, Any] = json.loads((package / "contract" / "clientry.openapi.json").read_bytes())
+        ours["servers"] = [{"url": public_url, "description": "This server"}]
+        flow = ours["components"]["securitySchemes"]["Auth"]["flows"]["clientCredentials"]
+        flow["tokenUrl"] = public_url + flow["tokenUrl"]
+        errors = {str(kind.code()): kind for kind in DICTIONARY}
+        oauth2_errors = {kind.error: kind for kind in ERRORS}
+        pages = Environment(
+            loader=PackageLoader("clientry.http", "pages"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        pages.filters["prose"] = prose
 
-    async def front_page(self, scope: Scope, receive: Receive) -> Answer:
-        return Answer(200, HTML, b"<a href=/docs>docs</a>")
+        def page(template: str, **values: object) -> Document:
+            common = {"public_url": public_url, "errors": errors, "oauth2_errors": oauth2_errors}
+            return Document(pages.get_template(template).render({**common, **values}).encode(), _PAGE)
 
-    async def openapi(self, scope: Scope, receive: Receive) -> Answer:
-        return Answer(200, JSON, self._openapi)
-
-    async def contract(self, scope: Scope, receive: Receive) -> Answer:
-        return Answer(200, JSON, self._contract)
-
-    async def docs(self, scope: Scope, receive: Receive) -> Answer:
-        return Answer(200, HTML, b"docs")
-
-    async def asset(self, scope: Scope, receive: Receive) -> Answer:
-        raise NotFound
-
-    async def error_index(self, scope: Scope, receive: Receive) -> Answer:
-        return Answer(200, HTML, b"errors")
+        self.contract = Document(published, JSON + _CACHED)
+        self.openapi = Document(json.dumps(ours, ensure_ascii=False).encode(), JSON + _CACHED)
+        self.front_page = page("front.html", title="Clientry")
+        self.docs = page("docs.html", title="API reference", **Reader(ours, public_url).sections())
+        self.error_index = page("errors.html", title="Errors")
+        self._error_pages = {
+            name: page("error.html", title=name, name=name, kind=kind)
+            for name, kind in {**errors, **oauth2_errors}.items()
+        }
+        folder = package / "http" / "pages"
+        self._assets = {
+            name: Document((folder / name).read_bytes(), ((b"content-type", media_type), *_CACHED))
+            for name, media_type in _ASSETS.items()
+        }
 
     async def error_page(self, scope: Scope, receive: Receive) -> Answer:
-        if scope["path_params"]["code"] not in self._errors:
-            raise NotFound
-        return Answer(200, HTML, self._errors[scope["path_params"]["code"]].encode())
+        """Answer with the page of one error."""
+        return await _named(self._error_pages, scope["path_params"]["code"], scope, receive)
+
+    async def asset(self, scope: Scope, receive: Receive) -> Answer:
+        """Answer with a file that the pages use."""
+        return await _named(self._assets, scope["path_params"]["name"], scope, receive)
+
+
+async def _named(documents: dict[str, Document], name: str, scope: Scope, receive: Receive) -> Answer:
+    document = documents.get(name)
+    if document is None:
+        raise NotFound("There is no such page.")
+    return await document(scope, receive)

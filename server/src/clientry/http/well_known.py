@@ -1,13 +1,12 @@
 """What clients and resource servers find out by themselves: metadata (RFC 8414) and the JWK Set (RFC 7517)."""
 
-import base64
-import hashlib
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from clientry.http.exchange import JSON, Answer, Headers, Receive, Scope, header_values
+from clientry.http.document import Document
+from clientry.http.exchange import JSON, Headers
 from clientry.oauth2 import AUTH_CLIENT_SECRET_BASIC, AUTH_CLIENT_SECRET_POST, GRANT_CLIENT_CREDENTIALS
 from clientry.product import Catalogue
 from clientry.scope import RESOURCES
@@ -46,28 +45,9 @@ def metadata(issuer: str, catalogue: Catalogue) -> dict[str, object]:
     }
 
 
-class Document:
-    """A document that is the same for everybody, with an ETag."""
-
-    def __init__(self, body: bytes, headers: Headers = JSON + _CACHED) -> None:
-        tag = base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:12])
-        self._etag = b'"' + tag + b'"'
-        self._headers = (*headers, (b"etag", self._etag))
-        self._body = body
-
-    async def __call__(self, scope: Scope, receive: Receive) -> Answer:
-        """Answer with the document, or 304 to who has it already."""
-        # A weak comparison (RFC 9110 section 13.1.2): proxies that compress make our tag a weak one.
-        tags = (tag.strip() for value in header_values(scope, b"if-none-match") for tag in value.split(b","))
-        known = {tag.removeprefix(b"W/") for tag in tags}
-        if self._etag in known or b"*" in known:
-            return Answer(304, self._headers)
-        return Answer(200, self._headers, self._body)
-
-
 def metadata_document(issuer: str, catalogue: Catalogue) -> Document:
     """Return the metadata as a document."""
-    return Document(msgspec.json.encode(metadata(issuer, catalogue)))
+    return Document(msgspec.json.encode(metadata(issuer, catalogue)), JSON + _CACHED)
 
 
 def jwk_set_document(key_ring: KeyRing) -> Document:
