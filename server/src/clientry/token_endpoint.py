@@ -52,8 +52,13 @@ class TokenRequest(Struct, frozen=True):
     request_id: str
     address: str
 
+    @property
+    def claimed_id(self) -> str:
+        """Whom the request says it is from, for the log: empty unless it has the form of an id, for it may be a secret."""
+        return self.client_id if self.client_id is not None and is_id(CLIENT_PREFIX, self.client_id) else ""
+
     def __repr__(self) -> str:
-        return f"TokenRequest(client_id={self.client_id!r}, grant_type={self.grant_type!r}, scope={self.scope!r})"
+        return f"TokenRequest(client_id={self.claimed_id!r})"
 
 
 class TokenResponse(Struct, frozen=True):
@@ -109,7 +114,7 @@ class TokenEndpoint:
         _log.warning(
             "client authentication failed",
             reason=found,
-            client_id=(request.client_id or "")[:64],
+            client_id=request.claimed_id,
             request_id=request.request_id,
             address=request.address,
         )
@@ -120,8 +125,7 @@ class TokenEndpoint:
         """Return the client that the credentials belong to, or, for the operator's eyes only, why there is none."""
         if request.client_id is None or request.client_secret is None:
             return "no credentials"
-        known = is_id(CLIENT_PREFIX, request.client_id)
-        credentials = await self._storage.credentials(request.client_id) if known else None
+        credentials = await self._storage.credentials(request.claimed_id) if request.claimed_id else None
         if credentials is None:
             self._pepper.verifier(request.client_secret)
             return "unknown client"

@@ -31,8 +31,7 @@ class TokenHandler:
         """Answer a token request."""
         body = await read_body(scope, receive, self._body_timeout)
         request = _token_request(scope, body)
-        if request.client_id is not None:
-            scope["clientry.client_id"] = request.client_id[:64]
+        scope["clientry.client_id"] = request.claimed_id
         response = await self._endpoint.issue(request)
         return Answer(200, JSON + NO_STORE_OAUTH2, _encoder.encode(response))
 
