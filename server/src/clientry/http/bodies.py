@@ -14,6 +14,8 @@ T = TypeVar("T")
 JSON_TYPES: Final = frozenset({"application/json"})
 MERGE_PATCH_TYPES: Final = JSON_TYPES | {"application/merge-patch+json"}
 
+MAX_QUOTED: Final = 36
+
 _CHARSET = re.compile(r"""\s*charset\s*=\s*("?)utf-?8\1\s*""", re.IGNORECASE)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?")
@@ -64,8 +66,12 @@ def content_type(scope: Scope) -> tuple[str, list[str]]:
 
 
 def quoted_name(name: str) -> str:
-    """Return a name that came from outside, safe to stand in a message: ASCII, at most 64 characters."""
-    text = name[:64].encode("ascii", "backslashreplace").decode()
+    """Return a name that came from outside, safe to stand in a message: ASCII, and only the beginning of a long one.
+
+    A long one may be a secret that was put in the wrong place.
+    """
+    shown = name if len(name) <= MAX_QUOTED else name[:12] + "..."
+    text = shown.encode("ascii", "backslashreplace").decode()
     return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
 
 

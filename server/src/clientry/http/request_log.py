@@ -17,6 +17,8 @@ from clientry.randomness import Random
 Network = IPv4Network | IPv6Network
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+# Nothing in our own paths is longer than an id; what is may be a secret or a token.
+_LONG_SEGMENT = re.compile(r"[^/]{37,}")
 _BASE_HEADERS: Final[Headers] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _HSTS: Final[Headers] = ((b"strict-transport-security", b"max-age=31536000"),)
 
@@ -134,7 +136,7 @@ class RequestLog:
             event="request",
             level="info",
             method=scope["method"],
-            path=scope["path"],
+            path=_LONG_SEGMENT.sub("*", scope["path"]),
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             bytes=sent,
