@@ -17,7 +17,7 @@ from tests.support.wire import Reply, bearer, send
 CLIENTRY = str(Path(sys.executable).with_name("clientry"))
 START_TIMEOUT = 20.0
 
-_PORT = re.compile(r'"port":(\d+)')
+_PORT = re.compile(r'\bport"?[:=](\d+)')
 
 
 def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None) -> Any:

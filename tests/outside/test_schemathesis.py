@@ -1,0 +1,49 @@
+"""Schemathesis, which we did not write, against a real server: the published document with its departures, and our own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.outside.departures import ADDED_METHODS, with_departures
+from tests.support.server import Server
+
+CONTRACT = Path(__file__).parents[2] / "contract"
+PUBLISHED = CONTRACT / "clients.openapi.json"
+OURS = CONTRACT / "clientry.openapi.json"
+SEED = "20260101"
+
+NOT_TESTED = [part for method in ADDED_METHODS for part in ("--exclude-method", method.upper())]
+"""Of the published document: the operations that it only promises."""
+
+
+def run(server: Server, document: dict[str, Any], place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Schemathesis as the first admin client, whose token is in a file and not on the command line."""
+    (place / "document.json").write_text(json.dumps(document))
+    token = server.token(*server.admin)
+    (place / "schemathesis.toml").write_text(f'headers = {{ Authorization = "Bearer {token}" }}\n')
+    program = str(Path(sys.executable).with_name("st"))
+    command = [program, "run", "document.json", "--url", server.url, "--seed", SEED, "--max-examples", "25", *arguments]
+    return subprocess.run(command, cwd=place, check=False, capture_output=True, text=True, timeout=110)
+
+
+def test_the_published_document_with_its_departures(server: Server, tmp_path: Path) -> None:
+    """Every check passes on every operation of the published document, edited by its departures and by nothing else."""
+    done = run(server, with_departures(json.loads(PUBLISHED.read_text())), tmp_path, *NOT_TESTED)
+    assert done.returncode == 0, done.stdout
+    assert "3 selected" in done.stdout
+
+
+def test_schemathesis_finds_the_departures(server: Server, tmp_path: Path) -> None:
+    """The same run on the document as it was published fails: it sees what it is meant to see."""
+    done = run(server, json.loads(PUBLISHED.read_text()), tmp_path, "--phases", "coverage")
+    assert done.returncode == 1, done.stdout
+
+
+@pytest.mark.timeout(120)
+def test_our_own_document(server: Server, tmp_path: Path) -> None:
+    """Every check passes on every operation of our own document, with nothing exempted."""
+    done = run(server, json.loads(OURS.read_text()), tmp_path)
+    assert done.returncode == 0, done.stdout
