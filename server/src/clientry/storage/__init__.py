@@ -24,6 +24,14 @@ RecordT = TypeVar("RecordT")
 FilterT_contra = TypeVar("FilterT_contra", contravariant=True)
 
 
+class LostUpdate(Exception):
+    """A record is no longer what the transaction read: the change was not made."""
+
+
+class AlreadyTaken(Exception):
+    """There is, or was, a record with this id: it was not added."""
+
+
 class Credentials(Struct, frozen=True):
     """What authenticates a client: the client and its secrets, read in one statement."""
 
@@ -121,15 +129,18 @@ class ClientWrites(ClientReads, Protocol):
     """Reading and changing clients."""
 
     async def add(self, client: Client) -> None:
-        """Add a new client."""
+        """Add a new client; its id must never have been used, else `AlreadyTaken`."""
         ...
 
     async def replace(self, old: Client, new: Client) -> None:
-        """Put `new` in the place of `old`, which this transaction has read; id, account and creation date stay."""
+        """Put `new` in the place of `old`; id, account and creation date stay. `LostUpdate` if it is no longer `old`."""
         ...
 
     async def delete(self, client: Client, at: int) -> None:
-        """Delete a client and its secrets; its id stays taken. `at`: seconds since the epoch."""
+        """Delete a client and its secrets; its id stays taken. `LostUpdate` if it is no longer `client`.
+
+        `at`: seconds since 1970-01-01T00:00:00Z.
+        """
         ...
 
 

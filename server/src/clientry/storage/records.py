@@ -8,7 +8,7 @@ from clientry.audit_event import GENESIS, AuditEvent, Change, chain
 from clientry.client import Client
 from clientry.secret import ClientSecret
 from clientry.signing_key import SealedKey
-from clientry.storage import AccountFilter, ClientFilter, Credentials, Position, Slice, Start
+from clientry.storage import AccountFilter, ClientFilter, Credentials, LostUpdate, Position, Slice, Start
 from clientry.storage import statements as sql
 from clientry.storage.rows import (
     Row,
@@ -43,10 +43,6 @@ class Session(Protocol):
     async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
         """Run one statement and return its rows."""
         ...
-
-
-class LostUpdate(Exception):
-    """A record changed between being read and being written: the transaction must run again."""
 
 
 class Clients:

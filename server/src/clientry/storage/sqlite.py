@@ -19,7 +19,7 @@ import apsw
 
 from clientry.client import Client
 from clientry.errors import ConfigurationError, StorageUnavailable
-from clientry.storage import Credentials, Snapshot, Transaction, migration
+from clientry.storage import AlreadyTaken, Credentials, Snapshot, Transaction, migration
 from clientry.storage import statements as sql
 from clientry.storage.records import Records, credentials_of
 from clientry.storage.rows import Row, client_of
@@ -228,6 +228,9 @@ class SqliteStorage:
             job.result = _run(job.body, Records(_Session(connection)))
         except _OUTAGES:
             raise
+        except apsw.ConstraintError:
+            job.failure = AlreadyTaken()
+            _execute(connection, "ROLLBACK TO body")
         except BaseException as problem:
             job.failure = problem
             _execute(connection, "ROLLBACK TO body")
