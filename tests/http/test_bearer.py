@@ -261,8 +261,8 @@ def test_j07_an_access_token_is_no_client_assertion(registry: Registry, client: 
     assert {(reply.status, reply.json["error"]) for reply in tries} == {(401, "invalid_client")}
 
 
-def test_o04_a_token_loses_what_its_client_loses(registry: Registry, server_key: SigningKey) -> None:
-    """A signed scope that the client does not hold grants nothing: what counts is the registration as it is now."""
+def test_o04_what_a_token_says_of_its_client_is_not_believed(registry: Registry, server_key: SigningKey) -> None:
+    """A signed claim to be an admin client with every scope grants nothing: what counts is the registration."""
     client = registry.create()
     claims = token_part(access_token(registry.url, client), 1)
     claims |= {"scope": "clients:read clients:write", "client_type": "admin"}
