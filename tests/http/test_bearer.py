@@ -136,6 +136,17 @@ def test_cve_2025_64521_tokens_stop_with_their_client(registry: Registry) -> Non
     assert ping(registry, access_token(registry.url, client)).status == 200
 
 
+def test_a_disabled_client_has_no_good_token_whatever_its_date(registry: Registry, server_key: SigningKey) -> None:
+    """Also one that would be dated after the client was disabled is refused: the switch itself is read."""
+    client = registry.create()
+    claims = token_part(access_token(registry.url, client), 1)
+    claims |= {"iat": claims["iat"] + 600, "exp": claims["exp"] + 600}
+    token = server_key.sign(written(claims))
+    assert ping(registry, token).status == 200
+    registry.update(client.client_id, enabled=False)
+    invalid_token(ping(registry, token))
+
+
 def test_tokens_stop_when_their_client_is_deleted(registry: Registry) -> None:
     """Deleting is for ever: no token, old or new."""
     client = registry.create()

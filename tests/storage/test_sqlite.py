@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
-import anyio.lowlevel
 import apsw
 import pytest
 from tests.storage.conformance import *  # noqa: F403 - the suite is these tests

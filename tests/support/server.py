@@ -88,6 +88,10 @@ class Server:
             return send(self.url, method, path, sent)
         return send(self.url, method, path, [*sent, ("Content-Type", "application/json")], _json(json))
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def stop(self) -> int:
         """Ask it to end, and return its exit code."""
         if self._process.poll() is None:
