@@ -96,3 +96,9 @@ def basic(user: str | bytes, password: str | bytes, scheme: str = "Basic") -> tu
 def bearer(token: str) -> tuple[str, str]:
     """Return an Authorization header for an access token."""
     return "Authorization", f"Bearer {token}"
+
+
+def refused(reply: Reply, status: int, error: str) -> None:
+    """Assert one refusal in the form of RFC 6749 section 5.2."""
+    assert (reply.status, reply.json["error"]) == (status, error), reply
+    assert set(reply.json) == {"error", "error_description", "error_uri"}
