@@ -96,6 +96,10 @@ class Server:
         """Ask it to end, and return its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end, and return its exit code."""
         try:
             code = self._process.wait(30)
         except subprocess.TimeoutExpired:

@@ -4,7 +4,8 @@ Of itself it accepts 30 MB of headers and keeps a half-sent head open for ever.
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -125,6 +126,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if len(self.connections) > self._limits.max_connections:
             app = _Overloaded(self._limits.refusals.overloaded)
+        writer = _OneWrite(self.transport, self.on_response_complete)
+        cycle.transport = cast("Any", writer)
+        cycle.on_response = writer.finish
         super()._start_asgi_task(cycle, app)
 
     def _count(self, more: int) -> None:
@@ -157,6 +161,44 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class _OneWrite:
+    """What an answer is written to: its head waits for the first of its body, so that a small answer is one packet."""
+
+    def __init__(self, transport: asyncio.Transport, on_response: Callable[[], None]) -> None:
+        self._transport = transport
+        self._on_response = on_response
+        self._head = b""
+        self._begun = False
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep the head."""
+        if not self._begun and not data.startswith(b"HTTP/1.1 100 "):
+            self._begun = True
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._head = b""
+
+    def finish(self) -> None:
+        """Write what is kept: the head of an answer without a body."""
+        self._flush()
+        self._on_response()
+
+    def close(self) -> None:
+        """Write what is kept, and close."""
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection is being closed."""
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
 
 
 class _Overloaded:
