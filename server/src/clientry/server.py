@@ -158,7 +158,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, logs:
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),
         jwk_set=jwk_set_document(key_ring),
-        reference=Reference(url),
+        reference=Reference(url, registry.catalogue),
         cors=CorsPolicy(settings.cors_origins, settings.cors_credentials),
     )
     return RequestLog(

@@ -2,15 +2,16 @@
 
 import json
 import re
+import shlex
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-Node = dict[str, Any]
-"""An object of the document."""
+from clientry.http.own_document import Node
 
 NOTHING: Final[Node] = {}
 METHODS: Final = ("get", "post", "patch", "delete")
+_FORM: Final = "grant_type=client_credentials&client_id=$CLIENT_ID&client_secret=$CLIENT_SECRET"
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -133,21 +134,16 @@ class Reader:
 
     def _curl(self, path: str, method: str, media_type: str, body: Node, *, guarded: bool) -> str:
         query = "?page_size=10&page_number=1" if method == "get" and path in ("/v1/clients", "/v1/accounts") else ""
-        parts = ["curl"]
-        if method not in ("get", "post"):
-            parts.append(f"-X {method.upper()}")
-        parts.append(f'"{self._url}{path.replace("{client_id}", "$CLIENT_ID")}{query}"')
+        verb = "" if method in ("get", "post") else f"-X {method.upper()} "
+        parts = [f'curl {verb}"{self._url}{path.replace("{client_id}", "$CLIENT_ID")}{query}"']
         if guarded:
             parts.append('-H "Authorization: Bearer $TOKEN"')
         if media_type == "application/x-www-form-urlencoded":
-            parts += [
-                "-d grant_type=client_credentials",
-                '-d "client_id=$CLIENT_ID"',
-                '-d "client_secret=$CLIENT_SECRET"',
-            ]
+            # As an argument, the secret would stand in the list of processes.
+            parts.append(f"-d @- <<END\n{_FORM}\nEND")
         elif media_type:
-            example = self._resolved(body["schema"])["example"]
-            parts += [f'-H "Content-Type: {media_type}"', f"-d '{json.dumps(example)}'"]
+            example = json.dumps(self._resolved(body["schema"])["example"], ensure_ascii=False)
+            parts += [f'-H "Content-Type: {media_type}"', f"-d {shlex.quote(example)}"]
         return " \\\n  ".join(parts)
 
 

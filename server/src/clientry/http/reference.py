@@ -5,7 +5,7 @@ Everything is made once, at the start, and served as bytes with an ETag. The pag
 
 import json
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -13,7 +13,9 @@ from clientry.errors import DICTIONARY, NotFound
 from clientry.http.document import Document
 from clientry.http.exchange import JSON, Answer, Headers, Receive, Scope
 from clientry.http.operation_page import Reader, prose
+from clientry.http.own_document import own_document, with_departures_told
 from clientry.oauth2 import ERRORS
+from clientry.product import Catalogue
 
 _CACHED: Final[Headers] = ((b"cache-control", b"public, max-age=300"),)
 _PAGE: Final[Headers] = (
@@ -28,15 +30,17 @@ _ASSETS: Final = {"style.css": b"text/css; charset=utf-8"}
 
 
 class Reference:
-    """Answers with documents and pages. `public_url`: what their examples start with."""
+    """Answers with documents and pages.
 
-    def __init__(self, public_url: str) -> None:
+    Args:
+        public_url: what their links and examples start with.
+        catalogue: the products that they name.
+    """
+
+    def __init__(self, public_url: str, catalogue: Catalogue) -> None:
         package = files("clientry")
         published = (package / "contract" / "clients.openapi.json").read_bytes()
-        ours: dict[str, Any] = json.loads((package / "contract" / "clientry.openapi.json").read_bytes())
-        ours["servers"] = [{"url": public_url, "description": "This server"}]
-        flow = ours["components"]["securitySchemes"]["Auth"]["flows"]["clientCredentials"]
-        flow["tokenUrl"] = public_url + flow["tokenUrl"]
+        ours = own_document(public_url, catalogue)
         errors = {str(kind.code()): kind for kind in DICTIONARY}
         oauth2_errors = {kind.error: kind for kind in ERRORS}
         pages = Environment(
@@ -53,7 +57,7 @@ class Reference:
             return Document(pages.get_template(template).render({**common, **values}).encode(), _PAGE)
 
         self.contract = Document(published, JSON + _CACHED)
-        self.openapi = Document(json.dumps(ours, ensure_ascii=False).encode(), JSON + _CACHED)
+        self.openapi = Document(json.dumps(with_departures_told(ours), ensure_ascii=False).encode(), JSON + _CACHED)
         self.front_page = page("front.html", title="Clientry")
         self.docs = page("docs.html", title="API reference", **Reader(ours, public_url).sections())
         self.error_index = page("errors.html", title="Errors")

@@ -1,0 +1,43 @@
+"""Our own OpenAPI document as one server fulfils it: its URL, its products, and the departures told in the description."""
+
+import json
+from importlib.resources import files
+from typing import Any, Final
+
+from clientry.product import Catalogue
+from clientry.scope import RESOURCES
+
+Node = dict[str, Any]
+"""An object of the document."""
+
+_EXAMPLE_PRODUCT: Final = "SuperSIM"
+
+
+def own_document(public_url: str, catalogue: Catalogue) -> Node:
+    """Return the document for one server.
+
+    Args:
+        public_url: where the server is.
+        catalogue: the products that its clients may have; without any, the published ones stay as examples.
+    """
+    text = (files("clientry") / "contract" / "clientry.openapi.json").read_text(encoding="utf-8")
+    if catalogue.names:
+        text = text.replace(json.dumps(_EXAMPLE_PRODUCT), json.dumps(catalogue.names[0]))
+    document: Node = json.loads(text)
+    document["servers"] = [{"url": public_url, "description": "This server"}]
+    flow = document["components"]["securitySchemes"]["Auth"]["flows"]["clientCredentials"]
+    flow["tokenUrl"] = public_url + flow["tokenUrl"]
+    if catalogue.names:
+        resources = {name: text for name, text in flow["scopes"].items() if name in RESOURCES}
+        products = {product.name: product.description or f"The product {product.name}." for product in catalogue}
+        flow["scopes"] = resources | products
+        create = document["components"]["schemas"]["CreateClient"]["properties"]
+        create["scopes"]["properties"]["products"]["items"]["enum"] = list(catalogue.names)
+    return document
+
+
+def with_departures_told(document: Node) -> Node:
+    """Return the document with its departures in the description too, where every tool shows them."""
+    told = [f"{each['id']}. {each['what']} {each['why']}" for each in document["x-departures"]]
+    text = "\n\n".join((document["info"]["description"], "## Departures from the published document", *told))
+    return {**document, "info": {**document["info"], "description": text}}
