@@ -10,6 +10,7 @@ from clientry.scope import RESOURCES
 Node = dict[str, Any]
 """An object of the document."""
 
+_EXAMPLE_URL: Final = "https://auth.example.com"
 _EXAMPLE_PRODUCT: Final = "SuperSIM"
 
 
@@ -21,6 +22,7 @@ def own_document(public_url: str, catalogue: Catalogue) -> Node:
         catalogue: the products that its clients may have; without any, the published ones stay as examples.
     """
     text = (files("clientry") / "contract" / "clientry.openapi.json").read_text(encoding="utf-8")
+    text = text.replace(_EXAMPLE_URL, public_url)
     if catalogue.names:
         text = text.replace(json.dumps(_EXAMPLE_PRODUCT), json.dumps(catalogue.names[0]))
     document: Node = json.loads(text)
