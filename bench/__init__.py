@@ -1,0 +1,1 @@
+"""Benchmarks: real servers, one load generator, everything in one run, as ratios."""
