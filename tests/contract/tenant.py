@@ -3,7 +3,8 @@
 import uuid
 from typing import Any, NamedTuple
 
-from tests.support.registry import Credentials, Registry
+from tests.contract.published import Checked
+from tests.support.registry import Credentials
 from tests.support.server import Server, clientry
 
 
@@ -12,7 +13,7 @@ class Tenant(NamedTuple):
 
     account_id: str
     admin: Credentials
-    registry: Registry
+    registry: Checked
 
 
 def new_tenant(server: Server, parent: str | None = None, resources: tuple[str, ...] = ()) -> Tenant:
@@ -22,7 +23,7 @@ def new_tenant(server: Server, parent: str | None = None, resources: tuple[str, 
     made = clientry("accounts", "create", "--name", name, "--owner-email", "t@example.com", *below, data=server.data)
     account_id: str = made["account"]["id"]
     admin = admin_of(server, account_id, resources)
-    return Tenant(account_id, admin, Registry(server.url, admin))
+    return Tenant(account_id, admin, Checked(server.url, admin))
 
 
 def admin_of(server: Server, account_id: str, resources: tuple[str, ...] = ()) -> Credentials:

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.contract.published import CORS
+from tests.contract.published import send
 from tests.contract.tenant import Tenant, new_tenant
 from tests.support.registry import Credentials
 from tests.support.server import Server
-from tests.support.wire import Reply, ask_token, bearer, send
+from tests.support.wire import Reply, ask_token
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def patch(tenant: Tenant, client: Credentials, change: object, *headers: tuple[str, str]) -> Reply:
-    sent = [bearer(tenant.registry._token), ("Content-Type", "application/merge-patch+json"), *headers]
+    sent = [tenant.registry.bearer, ("Content-Type", "application/merge-patch+json"), *headers]
     return send(tenant.registry.url, "PATCH", f"/v1/clients/{client.client_id}", sent, json.dumps(change).encode())
 
 
@@ -48,7 +48,6 @@ def test_an_update_changes_what_it_names_and_nothing_else(
     reply = patch(tenant, client, change)
     assert reply.status == 200
     assert reply.json == {"client": {**before, **shown}}
-    assert all(reply.one(header) for header in CORS)
     assert tenant.registry.call("GET", f"/v1/clients/{client.client_id}").json == reply.json
 
 
@@ -86,7 +85,7 @@ def test_etag_and_if_match(tenant: Tenant) -> None:
     assert tenant.registry.call("GET", f"/v1/clients/{client.client_id}").json["client"]["name"] == "Two"
     assert patch(tenant, client, {"name": "Four"}, ("If-Match", f'"v7", {changed.one("ETag")}')).status == 200
     assert patch(tenant, client, {"name": "Five"}, ("If-Match", "*")).status == 200
-    headers = [bearer(tenant.registry._token), ("If-Match", first)]
+    headers = [tenant.registry.bearer, ("If-Match", first)]
     assert send(tenant.registry.url, "DELETE", f"/v1/clients/{client.client_id}", headers).status == 412
 
 
@@ -142,7 +141,6 @@ def test_cve_2026_55670_a_deleted_client_is_gone(tenant: Tenant) -> None:
     client = tenant.registry.create(name="To be deleted")
     reply = tenant.registry.call("DELETE", f"/v1/clients/{client.client_id}")
     assert (reply.status, reply.body) == (204, b"")
-    assert all(reply.one(header) for header in CORS)
     never = "apiclient_" + "0" * 26
     for method, content in (("GET", None), ("PATCH", {"name": "x"}), ("DELETE", None)):
         gone = tenant.registry.call(method, f"/v1/clients/{client.client_id}", content)

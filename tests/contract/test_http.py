@@ -5,10 +5,10 @@ import socket
 
 import pytest
 from tests.conftest import StartServer
-from tests.contract.published import CORS
+from tests.contract.published import CORS, send
 from tests.support.registry import Registry
 from tests.support.server import Server
-from tests.support.wire import TOKEN_PATH, bearer, send
+from tests.support.wire import TOKEN_PATH, bearer
 
 NEVER = "/v1/clients/apiclient_" + "0" * 26
 

@@ -4,10 +4,10 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.contract.published import check
+from tests.contract.published import send
 from tests.contract.tenant import Tenant, new_tenant
 from tests.support.server import Server
-from tests.support.wire import Reply, bearer, send
+from tests.support.wire import Reply
 
 LIST = "/v1/clients"
 
@@ -22,9 +22,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def page(tenant: Tenant, query: str) -> Reply:
-    reply = tenant.registry.call("GET", f"{LIST}?{query}")
-    check(reply, LIST, "get")
-    return reply
+    return tenant.registry.call("GET", f"{LIST}?{query}")
 
 
 def follow(tenant: Tenant, url: str) -> Reply:
@@ -34,7 +32,8 @@ def follow(tenant: Tenant, url: str) -> Reply:
 
 
 BAD_NUMBERS = [
-    "0", "-1", "+5", "%2B5", "1.5", "abc", "", "%D9%A1%D9%A2", "01", "%201", "1%20", "1+", "1e3", "0x1", "2147483648", str(10**18), "9" * 400
+    "0", "-1", "+5", "%2B5", "1.5", "abc", "", "%D9%A1%D9%A2", "01", "%201", "1%20", "1+", "1e3", "0x1",
+    "2147483648", str(10**18), "9" * 400,
 ]  # fmt: skip
 
 
@@ -137,9 +136,8 @@ def test_ruling_05_past_the_end_and_of_nothing(tenant: Tenant) -> None:
 def test_ruling_05_page_urls_keep_the_filters_and_ignore_the_host(tenant: Tenant) -> None:
     """Links start with the public URL, whatever Host and forwarded headers say, and carry every filter."""
     spoofed = [("Host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https")]
-    token = tenant.registry._token
     query = "page_size=2&page_number=1&client_type=standard&name=listed&status=any"
-    reply = send(tenant.registry.url, "GET", f"{LIST}?{query}", [*spoofed, bearer(token)])
+    reply = send(tenant.registry.url, "GET", f"{LIST}?{query}", [*spoofed, tenant.registry.bearer])
     following = reply.json["meta"]["next_page_url"]
     assert following.startswith(tenant.registry.url + "/v1/clients?")
     assert {"client_type": ["standard"], "name": ["listed"], "status": ["any"]}.items() <= parse_qs(
