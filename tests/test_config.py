@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from clientry.config import SETTINGS, Setting, load
+from clientry.config import SETTINGS, load
 from clientry.errors import ConfigurationError
+from clientry.setting import Setting
 
 SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "data": ("elsewhere", Path("elsewhere")),

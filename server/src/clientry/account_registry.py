@@ -6,11 +6,11 @@ from clientry import audit_event
 from clientry.account import MAX_DEPTH, Account, AccountStatus
 from clientry.caller import Caller
 from clientry.clock import Clock
-from clientry.errors import BadRequest, NotFound
+from clientry.errors import BadRequest
 from clientry.field import clean_email, clean_text
-from clientry.identifier import ACCOUNT_PREFIX, is_id, new_id
+from clientry.identifier import ACCOUNT_PREFIX, new_id
 from clientry.listing import Listed, Listing, PageRequest, open_listing
-from clientry.operation import Deed, audited, draw_occasion, ensure_still_valid, require
+from clientry.operation import Deed, account_in_tree, audited, draw_occasion, ensure_still_valid, require
 from clientry.randomness import Random
 from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE
 from clientry.storage import AccountFilter, Position, Storage, Transaction
@@ -88,13 +88,7 @@ def position(account: Account) -> Position:
 
 
 async def _parent(caller: Caller, transaction: Transaction, parent_id: str | None) -> Account:
-    wanted = caller.root if parent_id is None else parent_id
-    if wanted is None:
-        parent = await transaction.accounts.root()
-    else:
-        parent = await transaction.accounts.get(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
-    if parent is None or not caller.sees(parent.path):
-        raise NotFound("parent_id: there is no such account.")
+    parent = await account_in_tree(caller, transaction, "parent_id", parent_id)
     if len(parent.path) >= MAX_DEPTH:
         raise BadRequest(f"parent_id: an account tree has at most {MAX_DEPTH} levels, and this account is on the last.")
     return parent

@@ -17,9 +17,9 @@ from clientry.client import (
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict, NotFound, PreconditionFailed
 from clientry.field import clean_products, clean_text
-from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
 from clientry.listing import Listed, Listing, PageRequest, open_listing
-from clientry.operation import Deed, audited, draw_occasion, ensure_still_valid, require
+from clientry.operation import Deed, account_in_tree, audited, draw_occasion, ensure_still_valid, require
 from clientry.product import Catalogue
 from clientry.randomness import Random
 from clientry.scope import CLIENTS_READ, CLIENTS_WRITE
@@ -120,7 +120,7 @@ class ClientRegistry:
 
         async def body(transaction: Transaction) -> Client:
             await ensure_still_valid(caller, transaction)
-            account = await _target_account(caller, transaction, new.account_id)
+            account = await account_in_tree(caller, transaction, "account_id", new.account_id)
             client = _born(client_id, account, new, int(occasion.now))
             await transaction.clients.add(client)
             await transaction.secrets.add(kept)
@@ -223,17 +223,6 @@ async def _existing(
     if if_match is not None and client.version not in if_match:
         raise PreconditionFailed("The client has changed since it was read: its ETag is another one.")
     return client
-
-
-async def _target_account(caller: Caller, transaction: Transaction, account_id: str | None) -> Account:
-    wanted = caller.root if account_id is None else account_id
-    if wanted is None:
-        account = await transaction.accounts.root()
-    else:
-        account = await transaction.accounts.get(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
-    if account is None or not caller.sees(account.path):
-        raise NotFound("account_id: there is no such account.")
-    return account
 
 
 def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:

@@ -3,24 +3,34 @@
 Only this file reads the environment.
 """
 
-import ipaddress
-import json
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, structs
 
-from clientry.errors import BadRequest, ConfigurationError
+from clientry.errors import ConfigurationError
 from clientry.field import clean_email, clean_text
 from clientry.logs import LogFormat, LogLevel
 from clientry.product import Product
-from clientry.scope import RESOURCES, is_scope_token
+from clientry.setting import (
+    Setting,
+    absolute_url,
+    cleaned,
+    is_loopback,
+    networks,
+    one_of,
+    origins,
+    path,
+    products,
+    secret_prefix,
+    some_text,
+    switch,
+    whole_number,
+)
 from clientry.signing_key import Algorithm
 
 DEFAULT_PRODUCTS: Final = tuple(
@@ -79,32 +89,6 @@ class Settings(Struct, frozen=True):
         return self.credentials_file or self.data / "first-client.json"
 
 
-class Setting(Struct, frozen=True):
-    """One setting.
-
-    Attributes:
-        name: of the field; the flag is `--name-with-dashes`, the variable `CLIENTRY_NAME`.
-        parse: reads it from text, or from what TOML holds; raises ValueError with what it must be.
-        default: its value where nobody gives it.
-        help: one line for people.
-    """
-
-    name: str
-    parse: Callable[[Any], Any]
-    default: object
-    help: str
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return "CLIENTRY_" + self.name.upper()
-
-    @property
-    def flag(self) -> str:
-        """The command-line flag."""
-        return "--" + self.name.replace("_", "-")
-
-
 class Loaded(Struct, frozen=True):
     """Settings, and where each came from: `flag`, the variable, the file, or `default`."""
 
@@ -112,143 +96,35 @@ class Loaded(Struct, frozen=True):
     sources: dict[str, str]
 
 
-def _whole(lowest: int, highest: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        text = str(value)
-        if isinstance(value, bool) or re.fullmatch("[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
-            raise ValueError(f"must be a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return parse
-
-
-def _switch(value: Any) -> bool:
-    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() not in known:
-        raise ValueError("must be true or false")
-    return known[str(value).lower()]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be a text that is not empty")
-    return value
-
-
-def _path(value: Any) -> Path:
-    return value if isinstance(value, Path) else Path(_text(value)).expanduser()
-
-
-def _one_of(kind: Any) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError("must be " + ", ".join(member.value for member in kind)) from None
-
-    return parse
-
-
-def _list(value: Any) -> tuple[str, ...]:
-    entries = value.split(",") if isinstance(value, str) else value
-    if not isinstance(entries, list | tuple):
-        raise ValueError("must be a list, or texts separated by commas")
-    found = tuple(_text(entry).strip() for entry in entries)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if not all(found):
-        raise ValueError("must not have empty entries")
-    return found
-
-
-def _networks(value: Any) -> tuple[str, ...]:
-    try:
-        return tuple(str(ipaddress.ip_network(entry)) for entry in _list(value))
-    except ValueError as problem:
-        raise ValueError(f"must be networks such as 10.0.0.0/8: {problem}") from None
-
-
-def _url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    parts = urlsplit(text)
-    loopback = parts.hostname is not None and is_loopback(parts.hostname)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("must be an absolute http or https URL without user, query and fragment")
-    if not re.fullmatch(r"[\x21-\x7e]+", text) or any(character in text for character in '"\\<>'):
-        raise ValueError("must be plain ASCII, percent-encoded where needed")
-    if parts.scheme == "http" and not loopback:
-        raise ValueError("must be https unless its host is a loopback address")
-    return text
-
-
-def _origins(value: Any) -> tuple[str, ...]:
-    found = _list(value)
-    for origin in found:
-        if origin != "*" and re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin) is None:
-            raise ValueError("must be origins such as https://app.example.com, or *")
-    if "*" in found and len(found) > 1:
-        raise ValueError("must be * alone, or origins")
-    return found
-
-
-def _products(value: Any) -> tuple[Product, ...]:
-    shape = 'must be a list of {"name", "audience", "description"}'
-    try:
-        entries = json.loads(value) if isinstance(value, str) else value
-        found = msgspec.convert(entries, tuple[Product, ...])
-    except (ValueError, msgspec.ValidationError):
-        raise ValueError(shape) from None
-    for product in found:
-        if not is_scope_token(product.name) or product.name in RESOURCES or not product.audience:
-            raise ValueError(f"must have names that are scope-tokens, other than {', '.join(RESOURCES)}, and audiences")
-    if len({product.name for product in found}) < len(found):
-        raise ValueError("must not have a name twice")
-    return found
-
-
-def _prefix(value: Any) -> str:
-    if not isinstance(value, str) or re.fullmatch("[A-Za-z0-9_-]{0,16}", value) is None:
-        raise ValueError("must be at most 16 letters, digits, _ and -")
-    return value
-
-
-def _clean(rule: Callable[[str, str], str]) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        try:
-            return rule("it", _text(value))
-        except BadRequest as problem:
-            raise ValueError(problem.message.removeprefix("it ").removesuffix(".")) from None
-
-    return parse
-
-
 SETTINGS: Final = (
-    Setting("data", _path, Path("clientry-data"), "The data directory: database, pepper and key-encryption key."),
-    Setting("host", _text, "127.0.0.1", "The address to listen on."),
-    Setting("port", _whole(0, 65535), 8080, "The port to listen on; 0 picks a free one."),
-    Setting("public_url", _url, None, "What every absolute URL starts with; the issuer. Default: where it listens."),
-    Setting("tls_cert", _path, None, "Certificate chain in PEM."),
-    Setting("tls_key", _path, None, "Private key of the certificate in PEM."),
-    Setting("behind_proxy", _switch, False, "A proxy terminates TLS; needs public_url."),
-    Setting("trusted_proxies", _networks, ("127.0.0.0/8", "::1/128"), "Whose forwarded headers count, behind a proxy."),
-    Setting("pepper_file", _path, None, "The key of the secrets' hashes. Default: pepper in the data directory."),
-    Setting("key_encryption_key_file", _path, None, "What the signing keys are encrypted under. Default: as above."),
-    Setting("credentials_file", _path, None, "Where a first start without a terminal leaves the first credentials."),
-    Setting("owner_email", _clean(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
-    Setting("account_name", _clean(clean_text), "Root account", "Name of the root account, at the first start."),
-    Setting("signing_algorithm", _one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),
-    Setting("secret_prefix", _prefix, "cs_", "What new client secrets start with."),
-    Setting("products", _products, DEFAULT_PRODUCTS, "What the API consists of: name, audience, description."),
-    Setting("cors_origins", _origins, ("*",), "Origins whose pages may read answers."),
-    Setting("cors_credentials", _switch, False, "Whether those pages may send credentials."),
-    Setting("log_format", _one_of(LogFormat), LogFormat.AUTO, "auto, console or json."),
-    Setting("log_level", _one_of(LogLevel), LogLevel.INFO, "debug, info, warning or error."),
-    Setting("access_log", _switch, True, "Whether each request has a line in the log."),
-    Setting("header_timeout", _whole(1, 3600), 10, "Seconds that a request's head may take to arrive."),
-    Setting("body_timeout", _whole(1, 3600), 10, "Seconds that a request's body may take to arrive."),
-    Setting("keep_alive", _whole(1, 3600), 75, "Seconds that an idle connection stays open."),
-    Setting("max_connections", _whole(1, 1_000_000), 1000, "Connections at a time."),
-    Setting("drain_timeout", _whole(0, 3600), 20, "Seconds that requests under way have to finish at the end."),
+    Setting("data", path, Path("clientry-data"), "The data directory: database, pepper and key-encryption key."),
+    Setting("host", some_text, "127.0.0.1", "The address to listen on."),
+    Setting("port", whole_number(0, 65535), 8080, "The port to listen on; 0 picks a free one."),
+    Setting(
+        "public_url", absolute_url, None, "What every absolute URL starts with; the issuer. Default: where it listens."
+    ),
+    Setting("tls_cert", path, None, "Certificate chain in PEM."),
+    Setting("tls_key", path, None, "Private key of the certificate in PEM."),
+    Setting("behind_proxy", switch, False, "A proxy terminates TLS; needs public_url."),
+    Setting("trusted_proxies", networks, ("127.0.0.0/8", "::1/128"), "Whose forwarded headers count, behind a proxy."),
+    Setting("pepper_file", path, None, "The key of the secrets' hashes. Default: pepper in the data directory."),
+    Setting("key_encryption_key_file", path, None, "What the signing keys are encrypted under. Default: as above."),
+    Setting("credentials_file", path, None, "Where a first start without a terminal leaves the first credentials."),
+    Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
+    Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
+    Setting("signing_algorithm", one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),
+    Setting("secret_prefix", secret_prefix, "cs_", "What new client secrets start with."),
+    Setting("products", products, DEFAULT_PRODUCTS, "What the API consists of: name, audience, description."),
+    Setting("cors_origins", origins, ("*",), "Origins whose pages may read answers."),
+    Setting("cors_credentials", switch, False, "Whether those pages may send credentials."),
+    Setting("log_format", one_of(LogFormat), LogFormat.AUTO, "auto, console or json."),
+    Setting("log_level", one_of(LogLevel), LogLevel.INFO, "debug, info, warning or error."),
+    Setting("access_log", switch, True, "Whether each request has a line in the log."),
+    Setting("header_timeout", whole_number(1, 3600), 10, "Seconds that a request's head may take to arrive."),
+    Setting("body_timeout", whole_number(1, 3600), 10, "Seconds that a request's body may take to arrive."),
+    Setting("keep_alive", whole_number(1, 3600), 75, "Seconds that an idle connection stays open."),
+    Setting("max_connections", whole_number(1, 1_000_000), 1000, "Connections at a time."),
+    Setting("drain_timeout", whole_number(0, 3600), 20, "Seconds that requests under way have to finish at the end."),
 )
 
 
@@ -322,14 +198,6 @@ def _refuse_contradictions(settings: Settings) -> None:
         )
     if settings.cors_credentials and settings.cors_origins == ("*",):
         raise ConfigurationError("cors_credentials needs cors_origins: not every page may send credentials.")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach this host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def shown(settings: Settings) -> dict[str, object]:

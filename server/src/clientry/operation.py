@@ -2,12 +2,13 @@
 
 from msgspec import Struct
 
+from clientry.account import Account
 from clientry.audit_event import Change
 from clientry.caller import Caller
 from clientry.client import ClientType
 from clientry.clock import Clock
-from clientry.errors import AccessDenied, Unauthorized
-from clientry.identifier import EVENT_PREFIX, new_id
+from clientry.errors import AccessDenied, NotFound, Unauthorized
+from clientry.identifier import ACCOUNT_PREFIX, EVENT_PREFIX, is_id, new_id
 from clientry.randomness import Random
 from clientry.storage import Transaction
 
@@ -74,6 +75,22 @@ def require(caller: Caller, scope: str) -> None:
         )
     if scope not in caller.scopes:
         raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
+
+
+async def account_in_tree(caller: Caller, transaction: Transaction, field: str, account_id: str | None) -> Account:
+    """Return an account of the caller's tree; None: the caller's own, for the operator the root.
+
+    Raises:
+        NotFound: it is not in the caller's tree, or nowhere: the answer is the same. `field` is named.
+    """
+    wanted = caller.root if account_id is None else account_id
+    if wanted is None:
+        account = await transaction.accounts.root()
+    else:
+        account = await transaction.accounts.get(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
+    if account is None or not caller.sees(account.path):
+        raise NotFound(f"{field}: there is no such account.")
+    return account
 
 
 def audited(caller: Caller, deed: Deed, occasion: Occasion) -> Change:

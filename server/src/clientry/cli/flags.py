@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar, cast
 
 from cyclopts import Parameter
 
-from clientry.config import SETTINGS, Setting
+from clientry.config import SETTINGS
+from clientry.setting import Setting
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
