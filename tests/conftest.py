@@ -1,7 +1,8 @@
 """One real server for each worker of the tests, and more on demand."""
 
+import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,16 @@ from tests.support.server import Server
 from tests.support.signing import newest_signing_key
 
 from clientry.signing_key import SigningKey
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything can be installed, a test that is left out is a failure: CLIENTRY_TEST_NO_SKIPS says so."""
+    report = yield
+    if report.skipped and os.environ.get("CLIENTRY_TEST_NO_SKIPS") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+    return report
+
 
 StartServer = Callable[..., Server]
 
