@@ -119,6 +119,8 @@ BAD_BYTES = [
     (b"{", "JSON"),
     (b'{"name": "x", "locked": false, "scopes": {}} trailing', "JSON"),
     (b'{"name": "\\ud800", "locked": false, "scopes": {}}', "name"),
+    (b'{"\\ud800": 1, "name": "x", "locked": false, "scopes": {}}', "\\ud800"),
+    (b'{"name": "x", "locked": false, "scopes": {"\\udfff": []}}', "\\udfff"),
     (b'{"name": "x", "locked": true, "locked": false, "scopes": {}}', "locked"),
     (b'{"name": "x", "locked": false, "scopes": {"products": [], "products": []}}', "products"),
     (b'{"name": "x", "locked": NaN, "scopes": {}}', "NaN"),

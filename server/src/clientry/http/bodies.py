@@ -17,6 +17,7 @@ MERGE_PATCH_TYPES: Final = JSON_TYPES | {"application/merge-patch+json"}
 MAX_QUOTED: Final = 36
 
 _CHARSET = re.compile(r"""\s*charset\s*=\s*("?)utf-?8\1\s*""", re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?([\w.]*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?")
 _WRONG = re.compile(r"Expected `(.*?)`, got `(.*?)`(?: - at `\$\.?(.*)`)?")
@@ -93,6 +94,10 @@ def _parse(body: bytes) -> object:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
+    for key in members:
+        # The validator cannot even write its complaint about such a name.
+        if _SURROGATE.search(key):
+            raise BadRequest(f"{quoted_name(key)} is not a field of this request.")
     if len(members) != len(pairs):
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
