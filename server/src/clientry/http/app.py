@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
-from starlette.routing import Route, Router
 
 from clientry.caller import Caller
 from clientry.errors import InternalError, MethodNotAllowed, NotFound
@@ -19,6 +18,7 @@ from clientry.http.health import Readiness
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
 from clientry.http.representations import AccountBody, ClientBody, CreatedBody
+from clientry.http.routing import Routes
 from clientry.http.token import TokenHandler
 from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
 from clientry.oauth2 import ServerError
@@ -117,13 +117,13 @@ def create_app(parts: Parts) -> App:
         "/errors": reference.error_index,
         "/errors/{code}": reference.error_page,
     }
-    routes = [
-        Route(TOKEN_PATH, Methods({"POST": parts.token}, problems.oauth2_surface)),
-        *(Route(path, Methods(table, problems.registry_surface)) for path, table in by_path.items()),
-        *(Route(path, Methods({"GET": page}, problems.registry_surface)) for path, page in documents.items()),
-    ]
-    router = Router(routes, redirect_slashes=False, default=problems.registry_surface(_not_found))
-    return Cors(router, parts.cors, prefixes=(API, TOKEN_PATH))
+    table: dict[str, App] = {
+        TOKEN_PATH: Methods({"POST": parts.token}, problems.oauth2_surface),
+        **{path: Methods(methods, problems.registry_surface) for path, methods in by_path.items()},
+        **{path: Methods({"GET": page}, problems.registry_surface) for path, page in documents.items()},
+    }
+    routes = Routes(table, otherwise=problems.registry_surface(_not_found))
+    return Cors(routes, parts.cors, prefixes=(API, TOKEN_PATH))
 
 
 def render_failure(public_url: str) -> Callable[[Scope], Answer]:
@@ -139,7 +139,7 @@ def render_failure(public_url: str) -> Callable[[Scope], Answer]:
 
 
 class Methods:
-    """What a path answers, by method. A class, because to Starlette a function would be one of its own endpoints."""
+    """What a path answers, by method."""
 
     def __init__(self, table: Mapping[str, Endpoint], surface: Callable[[App], App]) -> None:
         self._table = dict(table)

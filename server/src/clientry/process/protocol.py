@@ -83,14 +83,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse_head()
                 return
         super().data_received(data)
+        if self._in_head and self._raw_bytes and self._head_timer is None:
+            self._start_timer()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
-        if self._head_timer is None:
-            self._start_timer()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -129,6 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
         writer = _OneWrite(self.transport, self.on_response_complete)
         cycle.transport = cast("Any", writer)
         cycle.on_response = writer.finish
+        cycle.scope["clientry.arrived"] = lambda: not cycle.more_body  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def _count(self, more: int) -> None:

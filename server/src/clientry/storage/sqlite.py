@@ -131,14 +131,19 @@ class SqliteStorage:
 
     async def credentials(self, client_id: str) -> Credentials | None:
         """Return a client with its secrets, None where there is none."""
-        with _outages():
-            return credentials_of(_execute(self._inline, sql.CLIENT_CREDENTIALS, (client_id,)))
+        return credentials_of(self._look_up(sql.CLIENT_CREDENTIALS, client_id))
 
     async def client(self, client_id: str) -> Client | None:
         """Return a client, None where there is none."""
-        with _outages():
-            rows = _execute(self._inline, sql.CLIENT_GET, (client_id,))
+        rows = self._look_up(sql.CLIENT_GET, client_id)
         return client_of(rows[0]) if rows else None
+
+    def _look_up(self, statement: str, key: str) -> list[Row]:
+        """Run a point read on the event loop's thread; without a context manager, which would cost as much again."""
+        try:
+            return _execute(self._inline, statement, (key,))
+        except _OUTAGES as problem:
+            raise StorageUnavailable(type(problem).__name__) from problem
 
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         """Run `body` over one consistent state, on a reader's thread."""

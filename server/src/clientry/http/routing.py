@@ -1,0 +1,43 @@
+"""From a path to what answers it: exact paths by one look-up, paths with parameters by their patterns in turn."""
+
+import re
+from collections.abc import Mapping
+
+from clientry.http.exchange import App, Receive, Scope, Send
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class Routes:
+    """Answers each request with the application at its path.
+
+    Args:
+        table: applications by path; `{name}` stands for one segment, which is put into `scope["path_params"]`.
+        otherwise: answers every other path; there are no redirects.
+    """
+
+    def __init__(self, table: Mapping[str, App], otherwise: App) -> None:
+        self._exact = {path: app for path, app in table.items() if "{" not in path}
+        self._patterns = [(_pattern(path), app) for path, app in table.items() if "{" in path]
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        app = self._exact.get(scope["path"])
+        if app is None:
+            app = self._by_pattern(scope)
+        await app(scope, receive, send)
+
+    def _by_pattern(self, scope: Scope) -> App:
+        for pattern, app in self._patterns:
+            match = pattern.fullmatch(scope["path"])
+            if match is not None:
+                scope["path_params"] = match.groupdict()
+                return app
+        return self._otherwise
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    literal = _PARAMETER.split(path)
+    parts = [f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(literal)]
+    return re.compile("".join(parts))
