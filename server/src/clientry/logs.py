@@ -131,7 +131,6 @@ class Logs:
             ],
             wrapper_class=structlog.make_filtering_bound_logger(threshold),
             logger_factory=lambda *_names: _SinkLogger(sink),
-            cache_logger_on_first_use=True,
         )
         logging.basicConfig(handlers=[_Bridge()], level=max(threshold, logging.WARNING), force=True)
 

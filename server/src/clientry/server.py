@@ -14,7 +14,7 @@ from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
 from clientry.errors import BadRequest, ConfigurationError, StorageUnavailable, Unavailable
 from clientry.http.accounts import AccountHandlers
-from clientry.http.app import Parts, create_app, render_failure
+from clientry.http.app import Parts, create_app, failing_app
 from clientry.http.bearer import BearerAuthentication
 from clientry.http.clients import ClientHandlers
 from clientry.http.cors import CorsPolicy
@@ -166,7 +166,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, logs:
         logs if settings.access_log else None,
         random,
         proxies(settings.trusted_proxies if settings.behind_proxy else ()),
-        render_failure(url),
+        failing_app(url, parts.cors),
         https=urlsplit(url).scheme == "https",
     )
 

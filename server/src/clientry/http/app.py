@@ -28,7 +28,7 @@ from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 CallerEndpoint = Callable[[Caller, Scope, Receive], Awaitable[Answer]]
 
-API: Final = "/v1/"
+_CORS_PREFIXES: Final = ("/v1/", TOKEN_PATH)
 
 
 class Parts(Struct, frozen=True):
@@ -123,19 +123,21 @@ def create_app(parts: Parts) -> App:
         **{path: Methods({"GET": page}, problems.registry_surface) for path, page in documents.items()},
     }
     routes = Routes(table, otherwise=problems.registry_surface(_not_found))
-    return Cors(routes, parts.cors, prefixes=(API, TOKEN_PATH))
+    return Cors(routes, parts.cors, _CORS_PREFIXES)
 
 
-def render_failure(public_url: str) -> Callable[[Scope], Answer]:
-    """Return what makes the answer to a request that failed in a way nobody expected: blank, in its surface's form."""
+def failing_app(public_url: str, cors: CorsPolicy) -> App:
+    """Return what answers a request that failed in a way nobody expected: blank, in its surface's form, for browsers too."""
     problems = Problems(public_url)
 
-    def render(scope: Scope) -> Answer:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == TOKEN_PATH:
-            return problems.oauth2(ServerError())
-        return problems.registry(InternalError("Something went wrong on our side."))
+            answer = problems.oauth2(ServerError())
+        else:
+            answer = problems.registry(InternalError("Something went wrong on our side."))
+        await answer.send(scope, send)
 
-    return render
+    return Cors(fail, cors, _CORS_PREFIXES)
 
 
 class Methods:

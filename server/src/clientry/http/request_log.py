@@ -3,14 +3,13 @@
 import re
 import time
 import traceback
-from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import structlog
 from msgspec import Struct
 
-from clientry.http.exchange import Answer, App, Headers, Message, Receive, Scope, Send, header_values
+from clientry.http.exchange import App, Headers, Message, Receive, Scope, Send, header_values
 from clientry.logs import AccessEntry, Logs
 from clientry.randomness import Random
 
@@ -65,7 +64,7 @@ class RequestLog:
         logs: where lines go, None: no line per request.
         random: for request ids.
         trusted: whose forwarded headers count.
-        failure: makes the answer to what nobody expected.
+        failure: answers what failed in a way nobody expected.
         https: whether the public URL is https.
     """
 
@@ -75,7 +74,7 @@ class RequestLog:
         logs: Logs | None,
         random: Random,
         trusted: Proxies,
-        failure: Callable[[Scope], Answer],
+        failure: App,
         *,
         https: bool,
     ) -> None:
@@ -111,7 +110,7 @@ class RequestLog:
             _report(problem, request_id)
             if status:
                 raise
-            await self._failure(scope).send(scope, watched_send)
+            await self._failure(scope, receive, watched_send)
         finally:
             if self._logs is not None:
                 self._logs.access(self._entry(self._logs, scope, status, sent, started))
