@@ -20,7 +20,7 @@ import uvicorn
 from msgspec import Struct
 
 from clientry.errors import ConfigurationError
-from clientry.process.protocol import BoundedProtocol, Limits
+from clientry.process.protocol import BoundedProtocol, Limits, Outbox
 
 
 class Listener(Struct, frozen=True):
@@ -86,7 +86,7 @@ async def run(app: Any, listener: Listener, taken: socket.socket, on_draining: C
     """
     config = uvicorn.Config(
         app,
-        http=cast("Any", functools.partial(BoundedProtocol, listener.limits)),
+        http=cast("Any", functools.partial(BoundedProtocol, listener.limits, Outbox())),
         ws="none",
         lifespan="off",
         log_config=None,
