@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry
 from tests.support.server import Server
 from tests.support.signing import newest_signing_key
@@ -23,6 +24,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 StartServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Share one PostgreSQL: each test makes a database of its own in it."""
+    running = Postgres()
+    yield running
+    running.remove()
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from clientry.config import SETTINGS, load
+from clientry.config import SETTINGS, load, shown
+from clientry.database_url import parse
 from clientry.errors import ConfigurationError
 from clientry.setting import Setting
 
 SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "data": ("elsewhere", Path("elsewhere")),
+    "database": ("postgresql://ada@db.example:6432/clientry", parse("postgresql://ada@db.example:6432/clientry")),
+    "database_connections": ("20", 20),
+    "workers": ("2", 2),
     "host": ("localhost", "localhost"),
     "port": ("0", 0),
     "public_url": ("https://auth.example.com/base/", "https://auth.example.com/base"),
@@ -36,8 +40,10 @@ SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "body_timeout": ("4", 4),
     "keep_alive": ("5", 5),
     "max_connections": ("6", 6),
+    "drain_delay": ("8", 8),
     "drain_timeout": ("7", 7),
 }
+OPEN_SETTINGS = [setting for setting in SETTINGS if not setting.secret]
 COMPANIONS = {
     "tls_cert": {"tls_key": "k"},
     "tls_key": {"tls_cert": "c"},
@@ -51,7 +57,7 @@ def toml(path: Path, values: dict[str, object]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", OPEN_SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_can_be_given_in_three_ways(setting: Setting, tmp_path: Path) -> None:
     """Flag, variable and TOML key each set it, say where it came from, and a flag beats a variable beats the file."""
     text, expected = SOMETHING_ELSE[setting.name]
@@ -70,6 +76,45 @@ def test_every_setting_can_be_given_in_three_ways(setting: Setting, tmp_path: Pa
         assert getattr(loaded.settings, setting.name) != setting.default
     all_at_once = load({setting.name: text, "config": str(file)}, {setting.variable: "nonsense \0"})
     assert all_at_once.sources[setting.name] == "flag"
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS if setting.secret])
+def test_a_secret_setting_is_taken_from_its_variable_only(name: str, tmp_path: Path) -> None:
+    """A key is read from its variable, shown nowhere, ignored as a flag and refused in the file."""
+    loaded = load({}, {f"CLIENTRY_{name.upper()}": "ab" * 32})
+    assert getattr(loaded.settings, name).text == "ab" * 32
+    assert "abab" not in repr(loaded) + json.dumps(shown(loaded.settings))
+    assert getattr(load({name: "ab" * 32}, {}).settings, name) is None
+    with pytest.raises(ConfigurationError, match="only"):
+        load({"config": str(toml(tmp_path / "c.toml", {name: "ab" * 32}))}, {})
+
+
+@pytest.mark.parametrize("hidden", ["ada:hush@db.example/c", "ada@db.example/c?password=hush"])
+def test_the_password_of_a_database_is_hidden_and_never_a_flag(hidden: str) -> None:
+    """A database URL with a password is taken from the environment, shown without it, and refused on the command line."""
+    url = f"postgresql://{hidden}"
+    loaded = load({}, {"CLIENTRY_DATABASE": url})
+    assert loaded.settings.database_url.text == url
+    assert "hush" not in repr(loaded) + json.dumps(shown(loaded.settings))
+    with pytest.raises(ConfigurationError, match="process lists") as refused:
+        load({"database": url}, {})
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["mysql://a/b", "sqlite:", "sqlite://x", "postgresql:x", "postgresql://a:x/b", "clientry.db"]
+)
+def test_what_is_no_database_is_told(text: str) -> None:
+    """Something else than the URLs of the two engines is refused with what is meant."""
+    with pytest.raises(ConfigurationError, match="database must"):
+        load({}, {"CLIENTRY_DATABASE": text})
+
+
+def test_the_hosts_of_a_database_are_all_asked() -> None:
+    """Several hosts in one URL are told apart, IPv6 and default ports included."""
+    url = parse("postgresql://ada@a.example:5001,[::1]:5002,c.example/clientry?target_session_attrs=read-write")
+    assert url.hosts == (("a.example", 5001), ("::1", 5002), ("c.example", 5432))
+    assert parse("postgresql:///clientry").hosts == (None,)
 
 
 def test_without_anything_there_are_defaults() -> None:

@@ -80,7 +80,7 @@ def test_k05_another_key_encryption_key_is_told(data: Path) -> None:
     (data / "key-encryption-key").write_text("00" * 32)
     done = run("serve", "--data", data, "--port", "0")
     assert done.returncode == 1
-    assert "does not open the signing key" in done.stderr
+    assert "The key-encryption key is not the one" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -15,15 +15,20 @@ from tests.storage.records import a_client, an_account
 
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.storage import ClientFilter, Storage, Transaction
-from clientry.storage.migration import Migration, load, pending
-from clientry.storage.sqlite import SqliteStorage, check_version
+from clientry.storage.migration import Applied, Migration, load, schema_of
+from clientry.storage.sqlite import SqliteStorage
+from clientry.storage.sqlite.connection import check_version
+from clientry.storage.sqlite.schema import migrate
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "clientry.db"
+    """Give a database whose schema is up to date."""
+    made = tmp_path / "clientry.db"
+    migrate(made)
+    return made
 
 
 @pytest.fixture
@@ -167,7 +172,6 @@ asyncio.run(main())
 def test_f19_a_newer_database_is_refused(path: Path) -> None:
     """A database with a migration that this program does not know is refused, and not touched."""
     connection = apsw.Connection(str(path))
-    connection.execute("CREATE TABLE schema_migrations (number INTEGER PRIMARY KEY, name TEXT, checksum TEXT)")
     connection.execute("INSERT INTO schema_migrations VALUES (9999, '9999_future.sql', 'x')")
     connection.close()
     with pytest.raises(ConfigurationError, match="newer than the program"):
@@ -177,26 +181,37 @@ def test_f19_a_newer_database_is_refused(path: Path) -> None:
 def test_f19_a_changed_migration_is_refused() -> None:
     """A migration whose content differs from what was applied is refused; an applied one is not applied again."""
     step = Migration(1, "0001_initial.sql", "a", "")
-    assert pending((step,), []) == (step,)
-    assert pending((step,), [(1, "0001_initial.sql", "a")]) == ()
+    assert schema_of((step,), []).pending == (step,)
+    assert schema_of((step,), [Applied(1, "0001_initial.sql", "a")]).pending == ()
     with pytest.raises(ConfigurationError, match="another content"):
-        pending((step,), [(1, "0001_initial.sql", "b")])
+        schema_of((step,), [Applied(1, "0001_initial.sql", "b")])
+
+
+def test_f19_a_newer_schema_is_used_by_the_programs_that_it_names() -> None:
+    """A program goes on with a migration that it does not know if its name says from which one on programs may."""
+    known = tuple(Migration(number, f"{number:04}_x.sql", "a", "") for number in (1, 2))
+    done = [Applied(1, "0001_x.sql", "a"), Applied(2, "0002_x.sql", "a")]
+    assert schema_of(known, [*done, Applied(3, "0003_y.from-0002.sql", "z")]).version == 3
+    for name in ("0003_y.from-0003.sql", "0003_y.sql"):
+        with pytest.raises(ConfigurationError, match="newer than the program"):
+            schema_of(known, [*done, Applied(3, name, "z")])
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    """The files are 0001, 0002, … in order."""
+    """The files are 0001, 0002, … in order, and of the same names on every engine."""
     assert [step.number for step in load("sqlite")] == list(range(1, len(load("sqlite")) + 1))
+    assert [step.name for step in load("sqlite")] == [step.name for step in load("postgres")]
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     """Something else under the database's name is told, and left as it is."""
     path.write_bytes(b"This is not a database. " * 100)
     with pytest.raises(ConfigurationError, match="not a Clientry database"):
-        SqliteStorage(path)
+        migrate(path)
     assert path.read_bytes().startswith(b"This is not")
 
 
 def test_a_directory_that_does_not_exist_is_told(tmp_path: Path) -> None:
     """A path in no directory is a configuration error with the reason."""
     with pytest.raises(ConfigurationError, match="No such file"):
-        SqliteStorage(tmp_path / "nowhere" / "clientry.db")
+        migrate(tmp_path / "nowhere" / "clientry.db")

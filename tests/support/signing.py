@@ -7,7 +7,7 @@ from clientry.config import load
 from clientry.installation import open_keys
 from clientry.signing_key import SealedKey, SigningKey, unseal
 from clientry.storage import Snapshot
-from clientry.storage.sqlite import SqliteStorage
+from clientry.storage.engines import open_storage
 
 
 def newest_signing_key(data: Path) -> SigningKey:
@@ -18,7 +18,7 @@ def newest_signing_key(data: Path) -> SigningKey:
         return (await snapshot.signing_keys.all())[-1]
 
     async def read() -> SealedKey:
-        storage = SqliteStorage(settings.database)
+        storage = await open_storage(settings.database_url, 1)
         try:
             return await storage.read(stored)
         finally:

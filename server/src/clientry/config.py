@@ -12,14 +12,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, structs
 
+from clientry.database_url import DatabaseUrl, sqlite_url
 from clientry.errors import ConfigurationError
 from clientry.field import clean_email, clean_text
 from clientry.logs import LogFormat, LogLevel
 from clientry.product import Product
 from clientry.setting import (
+    HiddenText,
     Setting,
     absolute_url,
     cleaned,
+    database_url,
+    hidden_text,
     is_loopback,
     networks,
     one_of,
@@ -42,6 +46,9 @@ class Settings(Struct, frozen=True):
     """What Clientry runs with; each field's meaning is its entry in `SETTINGS`."""
 
     data: Path
+    database: DatabaseUrl | None
+    database_connections: int
+    workers: int
     host: str
     port: int
     public_url: str | None
@@ -50,7 +57,9 @@ class Settings(Struct, frozen=True):
     behind_proxy: bool
     trusted_proxies: tuple[str, ...]
     pepper_file: Path | None
+    pepper: HiddenText | None
     key_encryption_key_file: Path | None
+    key_encryption_key: HiddenText | None
     credentials_file: Path | None
     owner_email: str
     account_name: str
@@ -66,22 +75,28 @@ class Settings(Struct, frozen=True):
     body_timeout: int
     keep_alive: int
     max_connections: int
+    drain_delay: int
     drain_timeout: int
 
     @property
-    def database(self) -> Path:
+    def database_url(self) -> DatabaseUrl:
         """Where the database is."""
-        return self.data / "clientry.db"
+        return self.database or sqlite_url(self.data / "clientry.db")
 
     @property
-    def pepper(self) -> Path:
-        """Where the pepper is."""
+    def pepper_path(self) -> Path:
+        """Where the pepper is, unless it is given itself."""
         return self.pepper_file or self.data / "pepper"
 
     @property
-    def key_encryption_key(self) -> Path:
-        """Where the key-encryption key is."""
+    def key_encryption_key_path(self) -> Path:
+        """Where the key-encryption key is, unless it is given itself."""
         return self.key_encryption_key_file or self.data / "key-encryption-key"
+
+    @property
+    def has_both_keys(self) -> bool:
+        """Whether no key file is needed."""
+        return self.pepper is not None and self.key_encryption_key is not None
 
     @property
     def first_credentials(self) -> Path:
@@ -98,6 +113,19 @@ class Loaded(Struct, frozen=True):
 
 SETTINGS: Final = (
     Setting("data", path, Path("clientry-data"), "The data directory: database, pepper and key-encryption key."),
+    Setting(
+        "database",
+        database_url,
+        None,
+        "sqlite:PATH, or postgresql://USER@HOST[,HOST…]/DATABASE. Default: clientry.db in the data directory.",
+    ),
+    Setting(
+        "database_connections",
+        whole_number(1, 1000),
+        10,
+        "PostgreSQL transactions at a time, each worker; two more connections are for look-ups.",
+    ),
+    Setting("workers", whole_number(1, 256), 1, "Processes that serve; a dead one is replaced."),
     Setting("host", some_text, "127.0.0.1", "The address to listen on."),
     Setting("port", whole_number(0, 65535), 8080, "The port to listen on; 0 picks a free one."),
     Setting(
@@ -108,7 +136,9 @@ SETTINGS: Final = (
     Setting("behind_proxy", switch, False, "A proxy terminates TLS; needs public_url."),
     Setting("trusted_proxies", networks, ("127.0.0.0/8", "::1/128"), "Whose forwarded headers count, behind a proxy."),
     Setting("pepper_file", path, None, "The key of the secrets' hashes. Default: pepper in the data directory."),
+    Setting("pepper", hidden_text, None, "The pepper itself, 32 bytes in hexadecimal.", secret=True),
     Setting("key_encryption_key_file", path, None, "What the signing keys are encrypted under. Default: as above."),
+    Setting("key_encryption_key", hidden_text, None, "The key-encryption key itself, as above.", secret=True),
     Setting("credentials_file", path, None, "Where a first start without a terminal leaves the first credentials."),
     Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
     Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
@@ -124,6 +154,12 @@ SETTINGS: Final = (
     Setting("body_timeout", whole_number(1, 3600), 10, "Seconds that a request's body may take to arrive."),
     Setting("keep_alive", whole_number(1, 3600), 75, "Seconds that an idle connection stays open."),
     Setting("max_connections", whole_number(1, 1_000_000), 1000, "Connections at a time."),
+    Setting(
+        "drain_delay",
+        whole_number(0, 3600),
+        0,
+        "Seconds that a server asked to stop says so on /readyz and goes on, so that a load balancer sees it.",
+    ),
     Setting("drain_timeout", whole_number(0, 3600), 20, "Seconds that requests under way have to finish at the end."),
 )
 
@@ -155,7 +191,7 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] | None = No
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, tuple[object, str]]:
-    return {s.name: (flags[s.name], "flag") for s in SETTINGS if flags.get(s.name) is not None}
+    return {s.name: (flags[s.name], "flag") for s in SETTINGS if not s.secret and flags.get(s.name) is not None}
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[object, str]]:
@@ -175,15 +211,24 @@ def _from_file(named: object, data: Path) -> dict[str, tuple[object, str]]:
     unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
     if unknown:
         raise ConfigurationError(f"The configuration file {path} has unknown settings: {', '.join(unknown)}.")
+    for setting in SETTINGS:
+        if setting.secret and setting.name in content:
+            raise ConfigurationError(f"{setting.name} is taken from {setting.variable} only, not from {path}.")
     return {name: (value, str(path)) for name, value in content.items()}
 
 
 def _parsed(setting: Setting, value: object, source: str) -> object:
     try:
-        return setting.parse(value)
+        parsed = setting.parse(value)
     except ValueError as problem:
         where = setting.flag if source == "flag" else source
         raise ConfigurationError(f"{setting.name} {problem} (from {where}).") from None
+    if source == "flag" and isinstance(parsed, DatabaseUrl) and parsed.has_password:
+        raise ConfigurationError(
+            "A password on the command line shows in process lists. Give the database in CLIENTRY_DATABASE or in the "
+            "settings file, or its password in the file that PGPASSFILE names."
+        )
+    return parsed
 
 
 def _refuse_contradictions(settings: Settings) -> None:

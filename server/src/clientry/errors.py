@@ -208,5 +208,13 @@ class StorageUnavailable(Exception):
     """The database cannot be read or written now; nothing was changed."""
 
 
+class StorageTimedOut(StorageUnavailable):
+    """The database did not answer in time; nothing was changed."""
+
+
+class OutcomeUnknown(StorageTimedOut):
+    """The answer to a commit was lost: the change was made, or it was not."""
+
+
 class ConfigurationError(Exception):
     """Clientry cannot start like this; the text is for the person who starts it."""

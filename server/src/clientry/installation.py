@@ -1,5 +1,6 @@
 """The beginning: a data directory with its key files, the root account, its first admin client and a signing key."""
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,8 +20,9 @@ from clientry.operation import Deed, audited, draw_occasion
 from clientry.randomness import Random
 from clientry.scope import RESOURCES
 from clientry.secret import ClientSecret, Pepper
+from clientry.setting import HiddenText
 from clientry.signing_key import KeyEncryptionKey
-from clientry.storage import Snapshot, Storage, Transaction
+from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
 
 KEY_BYTES = 32
 
@@ -32,11 +34,13 @@ class Keys(Struct, frozen=True):
         pepper: the key of the secrets' hashes.
         key_encryption_key: what the signing keys are encrypted under.
         cursor_key: what page cursors are signed with; derived from the pepper, so that every node has the same.
+        checks: what each key makes of a constant: tells two keys apart, and tells nothing else about them.
     """
 
     pepper: Pepper
     key_encryption_key: KeyEncryptionKey
     cursor_key: bytes
+    checks: dict[str, bytes]
 
     def __repr__(self) -> str:
         return "Keys()"
@@ -53,43 +57,88 @@ class FirstClient(Struct, frozen=True):
         return f"FirstClient(client_id={self.client_id!r})"
 
 
-def prepare(settings: Settings, random: Random) -> None:
-    """Make the data directory and the key files where they are missing; what exists is never written over.
+def make_data_directory(settings: Settings) -> None:
+    """Make the data directory, for its owner only, where there is none.
 
     Raises:
-        ConfigurationError: there is a database without its keys, or the directory cannot be written.
+        ConfigurationError: it cannot be made.
     """
-    files = (settings.pepper, settings.key_encryption_key)
-    missing = [path for path in files if not path.exists()]
-    if missing and settings.database.exists() and settings.database.stat().st_size > 0:
-        raise ConfigurationError(
-            f"{missing[0]} is missing, and the database {settings.database} was made with it. Put it back: "
-            "a new one would not fit."
-        )
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not any(settings.data.iterdir()):
             settings.data.chmod(0o700)
+    except OSError as problem:
+        raise _unwritable(problem, settings.data) from None
+
+
+async def make_keys(storage: Storage, settings: Settings, random: Random) -> None:
+    """Make the key files where they are missing and the database is still empty; what exists is never written over.
+
+    Raises:
+        ConfigurationError: the database is in use and one of its keys is missing, or a file cannot be written.
+    """
+    wanted = {settings.pepper_path: settings.pepper, settings.key_encryption_key_path: settings.key_encryption_key}
+    missing = [path for path, given in wanted.items() if given is None and not path.exists()]
+    if missing and await is_installed(storage):
+        raise ConfigurationError(
+            f"{missing[0]} is missing, and the database {settings.database_url} was made with it. Put it here, "
+            "from the node or the safe that has it: a new one would not fit."
+        )
+    try:
         for path in missing:
             _write_new(path, random.bytes(KEY_BYTES).hex() + "\n")
     except OSError as problem:
-        raise ConfigurationError(
-            f"{problem.filename or settings.data} cannot be written: {problem.strerror}."
-        ) from None
+        raise _unwritable(problem, settings.data) from None
 
 
 def open_keys(settings: Settings) -> Keys:
-    """Read the key files.
+    """Read the keys, from the settings or their files.
 
     Raises:
-        ConfigurationError: one is missing, or holds no key.
+        ConfigurationError: one is missing, or is no key.
     """
-    pepper = _read_key(settings.pepper)
+    pepper = _given_key("CLIENTRY_PEPPER", settings.pepper) or _read_key(settings.pepper_path)
+    key_encryption_key = _given_key("CLIENTRY_KEY_ENCRYPTION_KEY", settings.key_encryption_key) or _read_key(
+        settings.key_encryption_key_path
+    )
     return Keys(
         pepper=Pepper(pepper),
-        key_encryption_key=KeyEncryptionKey(_read_key(settings.key_encryption_key)),
-        cursor_key=hmac.digest(pepper, b"clientry page cursors", hashlib.sha256),
+        key_encryption_key=KeyEncryptionKey(key_encryption_key),
+        cursor_key=_derived(pepper, "page cursors"),
+        checks={
+            "pepper": _derived(pepper, "key check"),
+            "key-encryption key": _derived(key_encryption_key, "key check"),
+        },
     )
+
+
+async def check_keys(storage: Storage, keys: Keys) -> None:
+    """Check that the keys are those that the database was made with.
+
+    Raises:
+        ConfigurationError: one is another.
+    """
+
+    async def wrong(snapshot: Snapshot) -> list[str]:
+        kept = {name: await snapshot.key_checks.get(name) for name in keys.checks}
+        return [name for name, value in keys.checks.items() if kept[name] not in (None, value)]
+
+    for name in await storage.read(wrong):
+        raise ConfigurationError(
+            f"The {name} is not the one that this database was made with. Give this node the same one as the others."
+        )
+
+
+async def note_keys(storage: Storage, keys: Keys) -> None:
+    """Note in the database which keys belong to it, where that was not done yet."""
+
+    async def body(transaction: Transaction) -> None:
+        for name, value in keys.checks.items():
+            if await transaction.key_checks.get(name) is None:
+                await transaction.key_checks.add(name, value)
+
+    with contextlib.suppress(AlreadyTaken):  # another node did it meanwhile
+        await storage.write(body)
 
 
 async def is_installed(storage: Storage) -> bool:
@@ -196,11 +245,28 @@ def _write_new(path: Path, text: str) -> None:
 
 def _read_key(path: Path) -> bytes:
     try:
-        key = bytes.fromhex(path.read_text("ascii").strip())
+        return _key(f"The key file {path}", path.read_text("ascii", "replace"))
     except OSError as problem:
         raise ConfigurationError(f"The key file {path} cannot be read: {problem.strerror}.") from None
+
+
+def _given_key(variable: str, given: HiddenText | None) -> bytes | None:
+    return None if given is None else _key(f"The variable {variable}", given.text)
+
+
+def _key(where: str, text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"The key file {path} must hold {KEY_BYTES} bytes in hexadecimal.")
+        raise ConfigurationError(f"{where} must hold {KEY_BYTES} bytes in hexadecimal.")
     return key
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, f"clientry {purpose}".encode(), hashlib.sha256)
+
+
+def _unwritable(problem: OSError, place: Path) -> ConfigurationError:
+    return ConfigurationError(f"{problem.filename or place} cannot be written: {problem.strerror}.")

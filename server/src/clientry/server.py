@@ -1,7 +1,9 @@
 """The composition root: the one place where everything is put together."""
 
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -12,7 +14,8 @@ from clientry.account_registry import AccountRegistry
 from clientry.client_registry import ClientRegistry
 from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
-from clientry.errors import BadRequest, ConfigurationError, StorageUnavailable, Unavailable
+from clientry.database_url import Engine
+from clientry.errors import BadRequest, ConfigurationError, Unavailable
 from clientry.http.accounts import AccountHandlers
 from clientry.http.app import Parts, create_app, failing_app
 from clientry.http.bearer import BearerAuthentication
@@ -26,15 +29,28 @@ from clientry.http.reference import Reference
 from clientry.http.request_log import RequestLog, proxies
 from clientry.http.token import TokenHandler
 from clientry.http.well_known import jwk_set_document, metadata_document
-from clientry.installation import FirstClient, Keys, install, is_installed, open_keys, prepare
+from clientry.installation import (
+    FirstClient,
+    Keys,
+    check_keys,
+    install,
+    is_installed,
+    make_data_directory,
+    make_keys,
+    note_keys,
+    open_keys,
+)
 from clientry.key_rotation import open_key_ring
 from clientry.logs import Logs
-from clientry.process import Limits, Listener, Refusals, bind, run
+from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run
 from clientry.product import Catalogue
 from clientry.randomness import Random, SystemRandom
 from clientry.storage import Storage
-from clientry.storage.sqlite import SqliteStorage
+from clientry.storage.engines import migrate, open_storage
 from clientry.token_endpoint import TokenEndpoint
+
+BACKLOG: Final = 2048
+"""Connections that may wait to be taken by a worker."""
 
 _log = structlog.get_logger("clientry.server")
 
@@ -75,17 +91,22 @@ async def open_registry(settings: Settings, *, create: bool = False) -> AsyncGen
         ConfigurationError: it is not there, not whole, or not usable by this program.
     """
     clock, random = SystemClock(), SystemRandom()
+    url = settings.database_url
     if create:
-        prepare(settings, random)
-    elif not settings.database.exists():
+        if url.engine is Engine.SQLITE or not settings.has_both_keys:
+            make_data_directory(settings)
+        await migrate(url)
+    elif url.engine is Engine.SQLITE and not url.path.exists():
         raise ConfigurationError(f"There is no database in {settings.data}. Make one with: clientry init")
-    keys = open_keys(settings)
+    storage = await open_storage(url, settings.database_connections)
     try:
-        storage = SqliteStorage(settings.database)
-    except StorageUnavailable as problem:
-        raise ConfigurationError(f"The database {settings.database} cannot be used: {problem}.") from None
-    catalogue = Catalogue(settings.products)
-    try:
+        if create:
+            await make_keys(storage, settings, random)
+        keys = open_keys(settings)
+        await check_keys(storage, keys)
+        if create:
+            await note_keys(storage, keys)
+        catalogue = Catalogue(settings.products)
         yield Registry(
             settings=settings,
             storage=storage,
@@ -111,27 +132,63 @@ async def initialise(settings: Settings) -> FirstClient:
 
 
 async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, str], None]) -> int:
-    """Serve until a signal comes, and return the exit code.
+    """Serve in this process until a signal comes, and return the exit code.
 
     Args:
         settings: what to run with.
         logs: the log of this process.
-        greet: is handed the first client's credentials and the server's URL when the data directory was empty.
+        greet: is handed the first client's credentials and the server's URL when the database was empty.
 
     Raises:
         ConfigurationError: it cannot start like this.
     """
     taken = bind(settings.host, settings.port)
+    url = public_url(settings, taken.getsockname()[1])
     async with open_registry(settings, create=True) as registry:
-        url = public_url(settings, taken.getsockname()[1])
-        if not await is_installed(registry.storage):
-            greet(await install(registry.storage, settings, registry.keys, registry.clock, registry.random), url)
-        readiness = Readiness(registry.storage)
-        app = await _application(registry, url, readiness, logs)
-        _log.info("serving", url=url, data=str(settings.data), host=settings.host, port=taken.getsockname()[1])
-        code = await run(app, _listener(settings, url), taken, readiness.drain)
+        await _greet_first(registry, url, greet)
+        return await _serve(registry, logs, taken, url)
+
+
+async def supervise(
+    settings: Settings, command: Callable[[int, int, int], list[str]], greet: Callable[[FirstClient, str], None]
+) -> int:
+    """Have workers serve until a signal comes, and return the exit code.
+
+    Args:
+        settings: what they run with.
+        command: returns the command line of a worker, given its number, the socket and its lifeline.
+        greet: as in `serve`.
+
+    Raises:
+        ConfigurationError: it cannot start like this.
+    """
+    taken = bind(settings.host, settings.port)
+    taken.listen(BACKLOG)
+    url = public_url(settings, taken.getsockname()[1])
+    async with open_registry(settings, create=True) as registry:
+        await _greet_first(registry, url, greet)
+    drain_time = settings.drain_delay + settings.drain_timeout
+    supervisor = Supervisor(command, settings.workers, taken, drain_time)
+    serving = _started(settings, taken, url, workers=settings.workers)
+    code = await supervisor.run(lambda: _log.info("serving", **serving))
     _log.info("stopped", exit_code=code)
     return code
+
+
+async def work(settings: Settings, logs: Logs, taken: socket.socket, lifeline: socket.socket) -> int:
+    """Serve as one of several workers, and return the exit code.
+
+    Args:
+        settings: what to run with.
+        logs: the log of this process.
+        taken: the socket to serve.
+        lifeline: to the supervisor.
+
+    Raises:
+        ConfigurationError: it cannot start like this.
+    """
+    async with open_registry(settings) as registry:
+        return await _serve(registry, logs, taken, public_url(settings, taken.getsockname()[1]), lifeline)
 
 
 def public_url(settings: Settings, port: int) -> str:
@@ -141,6 +198,35 @@ def public_url(settings: Settings, port: int) -> str:
     scheme = "http" if settings.tls_cert is None else "https"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{scheme}://{host}:{port}"
+
+
+async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClient, str], None]) -> None:
+    if not await is_installed(registry.storage):
+        greet(await install(registry.storage, registry.settings, registry.keys, registry.clock, registry.random), url)
+
+
+async def _serve(
+    registry: Registry, logs: Logs, taken: socket.socket, url: str, lifeline: socket.socket | None = None
+) -> int:
+    readiness = Readiness(registry.storage)
+    app = await _application(registry, url, readiness, logs)
+
+    def on_serving() -> None:
+        if lifeline is None:
+            _log.info("serving", **_started(registry.settings, taken, url))
+        else:
+            lifeline.send(READY)
+
+    signs = Signs(on_serving, readiness.drain)
+    code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
+    if lifeline is None:
+        _log.info("stopped", exit_code=code)
+    return code
+
+
+def _started(settings: Settings, taken: socket.socket, url: str, **more: object) -> dict[str, object]:
+    place = {"data": str(settings.data), "database": str(settings.database_url)}
+    return {"url": url, **place, "host": settings.host, "port": taken.getsockname()[1], **more}
 
 
 async def _application(registry: Registry, url: str, readiness: Readiness, logs: Logs) -> App:
@@ -177,6 +263,7 @@ def _listener(settings: Settings, url: str) -> Listener:
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
         keep_alive=settings.keep_alive,
+        drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
         limits=Limits(
             header_timeout=settings.header_timeout,

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from clientry.database_url import DatabaseUrl
+from clientry.database_url import parse as parse_database_url
 from clientry.errors import BadRequest
 from clientry.product import Product
 from clientry.scope import RESOURCES, is_scope_token
@@ -24,12 +26,14 @@ class Setting(Struct, frozen=True):
         parse: reads it from text, or from what TOML holds; raises ValueError with what it must be.
         default: its value where nobody gives it.
         help: one line for people.
+        secret: it is taken from its variable only; flags stand in process lists, and settings files in backups.
     """
 
     name: str
     parse: Callable[[Any], Any]
     default: object
     help: str
+    secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -40,6 +44,26 @@ class Setting(Struct, frozen=True):
     def flag(self) -> str:
         """The command-line flag."""
         return "--" + self.name.replace("_", "-")
+
+
+class HiddenText:
+    """A text that is in no repr, and that no encoder looks into. `text`: the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+def hidden_text(value: Any) -> HiddenText:
+    """Read a secret."""
+    return HiddenText(some_text(value))
+
+
+def database_url(value: Any) -> DatabaseUrl:
+    """Read where a database is."""
+    return parse_database_url(some_text(value))
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:

@@ -6,7 +6,7 @@ from cyclopts import App
 
 from clientry import __version__
 from clientry.cli import accounts, audit, clients, starting
-from clientry.errors import ConfigurationError, RegistryError, StorageUnavailable
+from clientry.errors import ConfigurationError, OutcomeUnknown, RegistryError, StorageUnavailable
 
 app = App(
     name="clientry",
@@ -28,6 +28,10 @@ def main() -> None:
         _fail(str(problem))
     except RegistryError as problem:
         _fail(problem.message)
+    except OutcomeUnknown as problem:
+        _fail(
+            f"The database did not confirm the change ({problem}): it was made, or it was not. Look before you repeat."
+        )
     except StorageUnavailable as problem:
         _fail(f"The database cannot be used right now ({problem}). Nothing was changed.")
     except KeyboardInterrupt:

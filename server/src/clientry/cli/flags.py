@@ -1,7 +1,7 @@
 """Settings as flags: made from the table in `config.py`, so that each is declared once."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -12,9 +12,9 @@ from clientry.setting import Setting
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
-PLACES = ("data", "pepper_file", "key_encryption_key_file")
+PLACES = ("data", "database", "pepper_file", "key_encryption_key_file")
 """The settings that every command on a data directory takes."""
-EVERY = tuple(setting.name for setting in SETTINGS)
+EVERY = tuple(setting.name for setting in SETTINGS if not setting.secret)
 
 
 def settings_flags(*names: str) -> Callable[[CommandT], CommandT]:
@@ -32,6 +32,18 @@ def settings_flags(*names: str) -> Callable[[CommandT], CommandT]:
         return command
 
     return give
+
+
+def as_arguments(flags: Mapping[str, object]) -> list[str]:
+    """Return the command line that gives these flags again."""
+    arguments: list[str] = []
+    for name, value in flags.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            arguments += [f"--{flag}", str(value)]
+    return arguments
 
 
 def _flag(name: str, kind: object, text: str) -> inspect.Parameter:

@@ -2,15 +2,18 @@
 
 import asyncio
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 from cyclopts import App
 
-from clientry.cli.flags import EVERY, PLACES, settings_flags
+from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.config import SETTINGS, Settings, load, shown
 from clientry.installation import FirstClient, write_credentials
+from clientry.logs import Logs
 
 TOUR = """
 Your first admin client. Its secret is shown this once:
@@ -37,6 +40,7 @@ def register(app: App) -> None:
     """Add the commands."""
     app.command(init)
     app.command(serve)
+    app.command(worker, show=False)
     app.command(config)
     app.command(recover)
 
@@ -67,16 +71,44 @@ def serve(**flags: Any) -> None:
     Args:
         flags: settings.
     """
-    from clientry import logs
-    from clientry.clock import SystemClock
-    from clientry.server import serve as run_server
+    from clientry.server import serve as serve_alone
+    from clientry.server import supervise
 
     settings = load(flags).settings
-    log = logs.configure(settings.log_format, settings.log_level, SystemClock())
-    try:
-        code = _run(run_server(settings, log, lambda first, url: _greet(settings, first, url)))
-    finally:
-        log.close()
+
+    def greet(first: FirstClient, url: str) -> None:
+        _greet(settings, first, url)
+
+    def command(number: int, taken: int, lifeline: int) -> list[str]:
+        places = ["--number", str(number), "--socket", str(taken), "--lifeline", str(lifeline)]
+        return [sys.executable, "-m", "clientry", "worker", *places, *as_arguments(flags)]
+
+    with _logged(settings) as logs:
+        alone = settings.workers == 1
+        code = _run(serve_alone(settings, logs, greet) if alone else supervise(settings, command, greet))
+    sys.exit(code)
+
+
+@settings_flags(*EVERY)
+def worker(*, number: int, socket: int, lifeline: int, **flags: Any) -> None:
+    """Serve as one of the workers of `clientry serve`, which starts them.
+
+    Args:
+        number: which worker.
+        socket: the file descriptor of the socket to serve.
+        lifeline: the file descriptor of the socket to the supervisor.
+        flags: settings.
+    """
+    import socket as sockets
+
+    import structlog
+
+    from clientry.server import work
+
+    structlog.contextvars.bind_contextvars(worker=number)
+    settings = load(flags).settings
+    with _logged(settings) as logs, sockets.socket(fileno=socket) as taken, sockets.socket(fileno=lifeline) as ours:
+        code = _run(work(settings, logs, taken, ours))
     sys.exit(code)
 
 
@@ -116,6 +148,18 @@ def recover(*, name: str = "Recovered admin client", json: bool = False, **flags
         return
     say("A new admin client of the root account, its secret shown this once:")
     _print_credentials(first)
+
+
+@contextmanager
+def _logged(settings: Settings) -> Generator[Logs]:
+    from clientry import logs
+    from clientry.clock import SystemClock
+
+    log = logs.configure(settings.log_format, settings.log_level, SystemClock())
+    try:
+        yield log
+    finally:
+        log.close()
 
 
 def _run(server: Any) -> int:

@@ -12,7 +12,9 @@ from clientry.errors import (
     AccessDenied,
     GatewayTimeout,
     MethodNotAllowed,
+    OutcomeUnknown,
     RegistryError,
+    StorageTimedOut,
     StorageUnavailable,
     TooManyRequests,
     Unauthorized,
@@ -65,8 +67,8 @@ class Problems:
                 await app(scope, receive, send)
             except RegistryError as error:
                 await self.registry(error).send(scope, send)
-            except StorageUnavailable:
-                await self.registry(Unavailable("The database cannot be reached right now.")).send(scope, send)
+            except StorageUnavailable as outage:
+                await self.registry(_outage(outage)).send(scope, send)
             except Disconnected:
                 return
 
@@ -82,8 +84,8 @@ class Problems:
                 await self.oauth2(error).send(scope, send)
             except RegistryError as error:
                 await self.oauth2_from_registry(error).send(scope, send)
-            except StorageUnavailable:
-                await self.oauth2(TemporarilyUnavailable()).send(scope, send)
+            except StorageUnavailable as outage:
+                await self.oauth2(TemporarilyUnavailable(), _outage(outage).status).send(scope, send)
             except Disconnected:
                 return
 
@@ -92,6 +94,17 @@ class Problems:
     def oauth2_from_registry(self, error: RegistryError) -> Answer:
         """Return a refusal of plain HTTP (method, size, time) as the token endpoint writes it: its status stays."""
         return self.oauth2(oauth2.InvalidRequest(error.message), error.status, _registry_headers(error))
+
+
+def _outage(problem: StorageUnavailable) -> Unavailable | GatewayTimeout:
+    """Return what an outage of the database means for a request."""
+    match problem:
+        case OutcomeUnknown():
+            return GatewayTimeout("The database did not confirm the change in time: it was made, or it was not.")
+        case StorageTimedOut():
+            return GatewayTimeout("The database did not answer in time. Nothing was changed.")
+        case _:
+            return Unavailable("The database cannot be used right now. Nothing was changed.")
 
 
 def _registry_headers(error: RegistryError) -> Headers:

@@ -1,6 +1,7 @@
-"""Being a good process: sockets, limits of connections and requests, and an orderly end."""
+"""Being a good process: sockets, workers, limits of connections and requests, and an orderly end."""
 
 from clientry.process.protocol import Limits, Refusals
-from clientry.process.server import Listener, bind, run
+from clientry.process.server import Listener, Signs, bind, run
+from clientry.process.workers import READY, Supervisor
 
-__all__ = ["Limits", "Listener", "Refusals", "bind", "run"]
+__all__ = ["READY", "Limits", "Listener", "Refusals", "Signs", "Supervisor", "bind", "run"]

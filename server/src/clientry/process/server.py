@@ -4,6 +4,7 @@ The first SIGTERM or SIGINT drains: listening stops, idle connections are closed
 ends with exit code 0. A second one ends it at once, with exit code 1.
 """
 
+import asyncio
 import contextlib
 import errno
 import functools
@@ -30,13 +31,15 @@ class Listener(Struct, frozen=True):
         tls_cert: a certificate chain in PEM, None: plain HTTP.
         tls_key: its private key in PEM.
         keep_alive: seconds that an idle connection stays open.
-        drain_timeout: seconds that requests under way have to finish.
+        drain_delay: seconds that everything goes on after the process was asked to end.
+        drain_timeout: seconds that requests under way have to finish then.
         limits: what one client may take.
     """
 
     tls_cert: Path | None
     tls_key: Path | None
     keep_alive: int
+    drain_delay: int
     drain_timeout: int
     limits: Limits
 
@@ -72,14 +75,29 @@ def _why_not(problem: OSError, host: str, port: int) -> str:
             return f"{host} port {port} cannot be listened on: {problem.strerror}."
 
 
-async def run(app: Any, listener: Listener, taken: socket.socket, on_draining: Callable[[], None]) -> int:
+class Signs(Struct, frozen=True):
+    """What a server process tells others.
+
+    Attributes:
+        on_serving: called once, when requests are taken.
+        on_draining: called once, when the process is asked to end.
+    """
+
+    on_serving: Callable[[], None]
+    on_draining: Callable[[], None]
+
+
+async def run(
+    app: Any, listener: Listener, taken: socket.socket, signs: Signs, lifeline: socket.socket | None = None
+) -> int:
     """Serve until a signal comes, and return the exit code.
 
     Args:
         app: the ASGI application.
         listener: how to listen.
         taken: the socket, from `bind`.
-        on_draining: called once, when the process is asked to end.
+        signs: what to tell others.
+        lifeline: when its other end is closed, that is as if a signal had come.
 
     Raises:
         ConfigurationError: certificate and key cannot be read, or do not belong together.
@@ -107,7 +125,9 @@ async def run(app: Any, listener: Listener, taken: socket.socket, on_draining: C
     # What is there now stays: without this every full collection walks it all, and requests wait 20 ms for it.
     gc.collect()
     gc.freeze()
-    server = _Server(config, on_draining)
+    server = _Server(config, signs, listener.drain_delay)
+    if lifeline is not None:
+        asyncio.get_running_loop().add_reader(lifeline, server.let_go, lifeline)
     await server.serve([taken])
     return int(server.force_exit)
 
@@ -115,9 +135,21 @@ async def run(app: Any, listener: Listener, taken: socket.socket, on_draining: C
 class _Server(uvicorn.Server):
     """Ends with the exit code of its own choice: uvicorn raises the signal again, which makes it 143."""
 
-    def __init__(self, config: uvicorn.Config, on_draining: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, signs: Signs, drain_delay: int) -> None:
         super().__init__(config)
-        self._on_draining = on_draining
+        self._signs = signs
+        self._drain_delay = drain_delay
+        self._asked = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._signs.on_serving()
+
+    def let_go(self, lifeline: socket.socket) -> None:
+        """End as after a signal, because the process that watched over this one is gone."""
+        asyncio.get_running_loop().remove_reader(lifeline)
+        self.handle_exit(signal.SIGTERM, None)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -132,8 +164,16 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, end at the second."""
-        if self.should_exit:
-            self.force_exit = True
+        if self._asked:
+            self.should_exit = self.force_exit = True
             return
+        self._asked = True
+        self._signs.on_draining()
+        if self._drain_delay and sig == signal.SIGTERM:
+            loop = asyncio.get_running_loop()
+            loop.call_soon_threadsafe(loop.call_later, self._drain_delay, self._drain)
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
         self.should_exit = True
-        self._on_draining()

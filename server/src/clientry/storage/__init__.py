@@ -4,7 +4,8 @@ A `Storage` gives three things: point reads for the hot paths, `read` for severa
 changes. The body of a `read` or a `write` is an async function over its `Snapshot` or `Transaction` alone. It may be run again
 after a conflict, so it draws its random values and reads its clock beforehand, and it awaits nothing but the transaction.
 
-An answer of `write` means that the change is on disk. Every method of every protocol may raise `StorageUnavailable`.
+An answer of `write` means that the change is on disk. Every method of every protocol may raise `StorageUnavailable`, and only
+`write` its subclass `OutcomeUnknown`: whether the change was made is then not known.
 """
 
 from collections.abc import Awaitable, Callable
@@ -188,6 +189,22 @@ class SigningKeyWrites(SigningKeyReads, Protocol):
         ...
 
 
+class KeyCheckReads(Protocol):
+    """Reading what each key that is kept outside the database makes of a constant."""
+
+    async def get(self, name: str) -> bytes | None:
+        """Return the value of a check, None where there is none."""
+        ...
+
+
+class KeyCheckWrites(KeyCheckReads, Protocol):
+    """Reading and adding such checks."""
+
+    async def add(self, name: str, value: bytes) -> None:
+        """Add a check; its name must not be there, else `AlreadyTaken`."""
+        ...
+
+
 class AuditReads(Protocol):
     """Reading audit events."""
 
@@ -214,6 +231,8 @@ class Snapshot(Protocol):
     @property
     def signing_keys(self) -> SigningKeyReads: ...  # noqa: D102
     @property
+    def key_checks(self) -> KeyCheckReads: ...  # noqa: D102
+    @property
     def audit_events(self) -> AuditReads: ...  # noqa: D102
 
 
@@ -228,6 +247,8 @@ class Transaction(Protocol):
     def accounts(self) -> AccountWrites: ...  # noqa: D102
     @property
     def signing_keys(self) -> SigningKeyWrites: ...  # noqa: D102
+    @property
+    def key_checks(self) -> KeyCheckWrites: ...  # noqa: D102
     @property
     def audit_events(self) -> AuditWrites: ...  # noqa: D102
 

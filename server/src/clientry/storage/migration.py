@@ -1,6 +1,12 @@
-"""Migrations: numbered, forward-only SQL files, told apart by their checksums."""
+"""Migrations: numbered, forward-only SQL files, told apart by their checksums.
+
+A file is called `NNNN_what.from-MMMM.sql`: programs that know migration MMMM or a later one go on working with a database that
+has it. So nodes of two versions can share a database while the newer one is rolled out. Without `from-` only programs that know
+the migration itself may use the database.
+"""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 
@@ -25,6 +31,37 @@ class Migration(Struct, frozen=True):
     script: str
 
 
+class Applied(Struct, frozen=True):
+    """A migration that a database has seen."""
+
+    number: int
+    name: str
+    checksum: str
+
+    @property
+    def usable_from(self) -> int:
+        """The last migration that a program must know to use a database that has this one."""
+        match = re.search(r"\.from-(\d{4})\.sql$", self.name)
+        return int(match[1]) if match else self.number
+
+
+class Schema(Struct, frozen=True):
+    """The state of a database's schema.
+
+    Attributes:
+        done: what it has, in order.
+        pending: what this program would add.
+    """
+
+    done: tuple[Applied, ...]
+    pending: tuple[Migration, ...]
+
+    @property
+    def version(self) -> int:
+        """The number of the last migration that it has; 0: none."""
+        return max((migration.number for migration in self.done), default=0)
+
+
 def load(engine: str) -> tuple[Migration, ...]:
     """Return the migrations of an engine, in order."""
     folder = files("clientry.storage") / "migrations" / engine
@@ -34,26 +71,43 @@ def load(engine: str) -> tuple[Migration, ...]:
     )
 
 
-def pending(known: tuple[Migration, ...], done: Iterable[tuple[int, str, str]]) -> tuple[Migration, ...]:
-    """Return the migrations that a database lacks.
+def schema_of(known: tuple[Migration, ...], done: Iterable[Applied], to: int | None = None) -> Schema:
+    """Return the state of a database's schema, as this program sees it.
 
     Args:
-        known: those of this program.
-        done: number, name and checksum of those that the database has seen.
+        known: the migrations of this program.
+        done: those that the database has seen.
+        to: the number of the last one that is wanted, None: all.
 
     Raises:
-        ConfigurationError: the database is newer than the program, or a migration that was applied has changed since.
+        ConfigurationError: the database is newer than this program can use, or a migration that was applied has changed since.
     """
     by_number = {migration.number: migration for migration in known}
-    applied: set[int] = set()
-    for number, name, checksum in done:
-        migration = by_number.get(number)
+    last_known = max(by_number, default=0)
+    seen = tuple(sorted(done, key=lambda migration: migration.number))
+    for applied in seen:
+        migration = by_number.get(applied.number)
         if migration is None:
-            raise ConfigurationError(
-                f"The database is newer than the program: it has migration {name}, and this program knows "
-                f"{len(known)}. Run the newer version of Clientry."
-            )
-        if migration.checksum != checksum:
-            raise ConfigurationError(f"The migration {name} was applied to this database with another content.")
-        applied.add(number)
-    return tuple(migration for migration in known if migration.number not in applied)
+            if applied.usable_from > last_known:
+                raise ConfigurationError(
+                    f"The database is newer than the program: it has migration {applied.name}, and this program knows "
+                    f"{last_known}. Run the newer version of Clientry."
+                )
+        elif migration.checksum != applied.checksum:
+            raise ConfigurationError(f"The migration {applied.name} was applied to this database with another content.")
+    numbers = {applied.number for applied in seen}
+    return Schema(
+        seen,
+        tuple(one for one in known if one.number not in numbers and (to is None or one.number <= to)),
+    )
+
+
+def refuse_pending(schema: Schema) -> None:
+    """Check that a database has everything that this program needs.
+
+    Raises:
+        ConfigurationError: it has not.
+    """
+    if schema.pending:
+        names = ", ".join(migration.name for migration in schema.pending)
+        raise ConfigurationError(f"The database lacks the migrations {names}. Apply them with: clientry migrate")

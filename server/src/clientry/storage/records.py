@@ -1,6 +1,6 @@
 """The protocols of storage over anything that runs SQL: the same for every engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from clientry.account import Account
@@ -40,8 +40,17 @@ class Session(Protocol):
         """What is particular to the engine."""
         ...
 
+    @property
+    def locks(self) -> bool:
+        """Whether a client that is read must stay as it is until the transaction ends."""
+        ...
+
     async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
         """Run one statement and return its rows."""
+        ...
+
+    async def run_each(self, statement: str, many: Iterable[Row]) -> None:
+        """Run one statement, which returns nothing, with one set of parameters after the other."""
         ...
 
 
@@ -54,7 +63,8 @@ class Clients:
 
     async def get(self, client_id: str) -> Client | None:
         """Return the client, None where there is none or it was deleted."""
-        rows = await self._session.run(sql.CLIENT_GET, (client_id,))
+        statement = sql.CLIENT_GET_LOCKED if self._session.locks else sql.CLIENT_GET
+        rows = await self._session.run(statement, (client_id,))
         return client_of(rows[0]) if rows else None
 
     async def count(self, wanted: ClientFilter) -> int:
@@ -105,18 +115,17 @@ class Clients:
         await self._delist(client)
 
     async def _enlist(self, client: Client) -> None:
-        kind = client.client_type.value
-        for key in _list_keys(client):
-            listing = (key, client.enabled, kind, client.date_created, client.client_id)
-            await self._session.run(sql.CLIENT_LIST_ADD, listing)
-            await self._session.run(sql.CLIENT_COUNT_ADD, (key, client.enabled, kind, 1))
+        await self._session.run_each(sql.CLIENT_LIST_ADD, _listings(client))
+        await self._count(client, 1)
 
     async def _delist(self, client: Client) -> None:
+        await self._session.run_each(sql.CLIENT_LIST_REMOVE, _listings(client))
+        await self._count(client, -1)
+
+    async def _count(self, client: Client, more: int) -> None:
+        statement = sql.CLIENT_COUNT_ADD.format(slot=self._session.dialect.slot)
         kind = client.client_type.value
-        for key in _list_keys(client):
-            listing = (key, client.enabled, kind, client.date_created, client.client_id)
-            await self._session.run(sql.CLIENT_LIST_REMOVE, listing)
-            await self._session.run(sql.CLIENT_COUNT_ADD, (key, client.enabled, kind, -1))
+        await self._session.run_each(statement, [(key, client.enabled, kind, more) for key in _list_keys(client)])
 
     async def _list_key(self, wanted: ClientFilter) -> str:
         """Return the key of the list that a filter looks through."""
@@ -174,9 +183,10 @@ class Accounts:
     async def add(self, account: Account) -> None:
         """Add a new account; those on its path exist."""
         await self._session.run(sql.ACCOUNT_ADD, account_row(account))
-        for key in account.path:
-            await self._session.run(sql.ACCOUNT_LIST_ADD, (key, account.date_created, account.account_id))
-            await self._session.run(sql.ACCOUNT_COUNT_ADD, (key, 1))
+        listings = [(key, account.date_created, account.account_id) for key in account.path]
+        await self._session.run_each(sql.ACCOUNT_LIST_ADD, listings)
+        counting = sql.ACCOUNT_COUNT_ADD.format(slot=self._session.dialect.slot)
+        await self._session.run_each(counting, [(key, 1) for key in account.path])
 
     async def tree_key(self, within: str | None) -> str:
         """Return the list key of an account's tree; None: of the root's, which is everything."""
@@ -201,6 +211,22 @@ class SigningKeys:
         await self._session.run(sql.SIGNING_KEY_ADD, (key.kid, key.algorithm.value, key.sealed, key.date_created))
 
 
+class KeyChecks:
+    """`KeyCheckWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, name: str) -> bytes | None:
+        """Return the value of a check, None where there is none."""
+        rows = await self._session.run(sql.KEY_CHECK_GET, (name,))
+        return bytes(rows[0][0]) if rows else None
+
+    async def add(self, name: str, value: bytes) -> None:
+        """Add a check."""
+        await self._session.run(sql.KEY_CHECK_ADD, (name, value))
+
+
 class AuditEvents:
     """`AuditWrites`."""
 
@@ -213,6 +239,8 @@ class AuditEvents:
 
     async def append(self, change: Change) -> AuditEvent:
         """Put a change at the end of the chain of its account."""
+        if self._session.dialect.lock_account:
+            await self._session.run(self._session.dialect.lock_account, (change.account_id,))
         rows = await self._session.run(sql.AUDIT_HEAD, (change.account_id,))
         sequence, previous_hash = rows[0] if rows else (0, GENESIS)
         event = chain(change, sequence + 1, bytes(previous_hash))
@@ -228,6 +256,7 @@ class Records:
         self.secrets = Secrets(session)
         self.accounts = Accounts(session)
         self.signing_keys = SigningKeys(session)
+        self.key_checks = KeyChecks(session)
         self.audit_events = AuditEvents(session)
 
 
@@ -240,6 +269,11 @@ def credentials_of(rows: list[Row]) -> Credentials | None:
 
 def _list_keys(client: Client) -> tuple[str, ...]:
     return (*client.account_path, _own_key(client.account_id))
+
+
+def _listings(client: Client) -> list[Row]:
+    kind = client.client_type.value
+    return [(key, client.enabled, kind, client.date_created, client.client_id) for key in _list_keys(client)]
 
 
 def _own_key(account_id: str) -> str:

@@ -17,12 +17,22 @@ class Dialect(Struct, frozen=True):
 
     Attributes:
         contains: tells whether the text `{0}` contains the text `{1}`, letter by letter.
+        slot: which of the rows that add up to a count a transaction writes to; where transactions run side by side each has
+            its own, so that none waits for another.
+        lock_account: makes the changes of the account `$1` wait for each other; empty where all changes do anyway.
     """
 
     contains: str
+    slot: str
+    lock_account: str
 
 
-SQLITE: Final = Dialect(contains="instr({0}, {1}) > 0")
+SQLITE: Final = Dialect(contains="instr({0}, {1}) > 0", slot="0", lock_account="")
+POSTGRES: Final = Dialect(
+    contains="strpos({0}, {1}) > 0",
+    slot="pg_backend_pid() % 256",
+    lock_account="SELECT 1 FROM accounts WHERE account_id = $1 FOR NO KEY UPDATE",
+)
 
 _CLIENT: Final = (
     "c.client_id, c.account_id, c.account_path, c.name, c.client_owner, c.client_type, c.locked, c.enabled, "
@@ -34,12 +44,17 @@ _ACCOUNT: Final = "a.account_id, a.path, a.friendly_name, a.owner_email, a.statu
 
 CLIENT_GET: Final = f"SELECT {_CLIENT} FROM clients AS c WHERE c.client_id = $1 AND c.deleted_at IS NULL"
 
-# The token path's one read: a client with its secrets, one row per secret.
-CLIENT_CREDENTIALS: Final = (
+# For transactions that run side by side, and lost an update to another one already.
+CLIENT_GET_LOCKED: Final = f"{CLIENT_GET} FOR NO KEY UPDATE"
+
+_CREDENTIALS: Final = (
     f"SELECT {_CLIENT}, s.secret_id, s.verifier, s.hint, s.date_created, s.expires_at "
     "FROM clients AS c LEFT JOIN client_secrets AS s ON s.client_id = c.client_id "
-    "WHERE c.client_id = $1 AND c.deleted_at IS NULL"
 )
+# The token path's one read: a client with its secrets, one row per secret.
+CLIENT_CREDENTIALS: Final = f"{_CREDENTIALS}WHERE c.client_id = $1 AND c.deleted_at IS NULL"
+# The same for the clients of many requests at once.
+CLIENTS_CREDENTIALS: Final = f"{_CREDENTIALS}WHERE c.client_id = ANY($1::text[]) AND c.deleted_at IS NULL"
 
 CLIENT_ADD: Final = (
     "INSERT INTO clients (client_id, account_id, account_path, name, name_folded, client_owner, client_owner_folded, "
@@ -66,7 +81,7 @@ CLIENT_LIST_REMOVE: Final = (
     "WHERE list_key = $1 AND enabled = $2 AND client_type = $3 AND date_created = $4 AND client_id = $5"
 )
 CLIENT_COUNT_ADD: Final = (
-    "INSERT INTO client_counts (list_key, enabled, client_type, slot, count) VALUES ($1, $2, $3, 0, $4) "
+    "INSERT INTO client_counts (list_key, enabled, client_type, slot, count) VALUES ($1, $2, $3, {slot}, $4) "
     "ON CONFLICT (list_key, enabled, client_type, slot) DO UPDATE SET count = client_counts.count + excluded.count"
 )
 
@@ -88,15 +103,20 @@ ACCOUNT_ADD: Final = (
 )
 ACCOUNT_LIST_ADD: Final = "INSERT INTO account_listing (list_key, date_created, account_id) VALUES ($1, $2, $3)"
 ACCOUNT_COUNT_ADD: Final = (
-    "INSERT INTO account_counts (list_key, slot, count) VALUES ($1, 0, $2) "
+    "INSERT INTO account_counts (list_key, slot, count) VALUES ($1, {slot}, $2) "
     "ON CONFLICT (list_key, slot) DO UPDATE SET count = account_counts.count + excluded.count"
 )
-ACCOUNT_COUNT: Final = "SELECT COALESCE(SUM(count), 0) FROM account_counts WHERE list_key = $1"
+ACCOUNT_COUNT: Final = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM account_counts WHERE list_key = $1"
 
 # Signing keys
 
 SIGNING_KEY_ALL: Final = "SELECT kid, algorithm, sealed, date_created FROM signing_keys ORDER BY date_created, kid"
 SIGNING_KEY_ADD: Final = "INSERT INTO signing_keys (kid, algorithm, sealed, date_created) VALUES ($1, $2, $3, $4)"
+
+# What keys outside the database make of a constant
+
+KEY_CHECK_GET: Final = "SELECT value FROM key_checks WHERE name = $1"
+KEY_CHECK_ADD: Final = "INSERT INTO key_checks (name, value) VALUES ($1, $2)"
 
 # Audit events
 
@@ -193,7 +213,7 @@ def client_count(shape: ListShape, dialect: Dialect) -> str:
         states = ", ".join(str(int(state)) for state in shape.enabled)
         types = ", ".join(f"'{kind.value}'" for kind in shape.types)
         return (
-            "SELECT COALESCE(SUM(count), 0) FROM client_counts "
+            "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM client_counts "
             f"WHERE list_key = $1 AND enabled IN ({states}) AND client_type IN ({types})"
         )
     keys = _keys(shape, "", dialect, first=2)
@@ -216,7 +236,7 @@ ACCOUNT_BACK: Final = (
 )
 
 _BOUNDS: Final = {
-    "newest": "AND ($2 = $2 AND $3 = $3)",
+    "newest": "AND CAST($2 AS BIGINT) IS NOT NULL AND CAST($3 AS TEXT) IS NOT NULL",
     "after": "AND (k.date_created, {id}) < ($2, $3)",
     "at": "AND (k.date_created, {id}) <= ($2, $3)",
     "newer": "AND (k.date_created, {id}) > ($2, $3)",

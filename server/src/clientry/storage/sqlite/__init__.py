@@ -6,82 +6,48 @@ them at once: so a flush to disk is shared by whoever waits for it.
 """
 
 import asyncio
-import os
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 import apsw
 
 from clientry.client import Client
-from clientry.errors import ConfigurationError, StorageUnavailable
-from clientry.storage import AlreadyTaken, Credentials, Snapshot, Transaction, migration
+from clientry.errors import OutcomeUnknown, StorageUnavailable
+from clientry.storage import AlreadyTaken, Credentials, Snapshot, Transaction
 from clientry.storage import statements as sql
+from clientry.storage.migration import refuse_pending
 from clientry.storage.records import Records, credentials_of
 from clientry.storage.rows import Row, client_of
+from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, outages
+from clientry.storage.sqlite.schema import read_schema
 from clientry.storage.statements import SQLITE
 
 T = TypeVar("T")
 
-SAFE_VERSION: Final = (3, 51, 3)
-"""Every SQLite before it can lose acknowledged commits in WAL mode with two connections (sqlite.org/wal.html#walresetbug)."""
-BUSY_TIMEOUT_MS: Final = 5_000
 MAX_WAITING: Final = 10_000
 MAX_GROUP: Final = 500
 READERS: Final = 4
-
-_PRAGMAS: Final = (
-    "journal_mode = wal",
-    "synchronous = full",
-    "foreign_keys = on",
-    "journal_size_limit = 67108864",
-)
-_OUTAGES = (
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.FullError,
-    apsw.IOError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-    apsw.NoMemError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-)
-
-
-def check_version(version: str) -> None:
-    """Refuse an SQLite library that can lose commits.
-
-    Raises:
-        ConfigurationError: it is too old.
-    """
-    if tuple(int(part) for part in version.split(".")) < SAFE_VERSION:
-        needed = ".".join(map(str, SAFE_VERSION))
-        raise ConfigurationError(
-            f"The SQLite library is {version}; at least {needed} is needed: older ones can lose commits in WAL mode."
-        )
-
-
-def _execute(connection: apsw.Connection, statement: str, parameters: Row = ()) -> list[Row]:
-    """Run one statement to its end, so that nothing keeps the state of the database that it saw."""
-    execute = cast("Any", connection).execute  # its stub names a type of a newer Python
-    return execute(statement, parameters).fetchall()
 
 
 class _Session:
     """Runs SQL on one connection; never suspends."""
 
     dialect = SQLITE
+    locks = False  # writes come one after another
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
     async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
-        return _execute(self._connection, statement, parameters)
+        return execute(self._connection, statement, parameters)
+
+    async def run_each(self, statement: str, many: Iterable[Row]) -> None:
+        for parameters in many:
+            execute(self._connection, statement, parameters)
 
 
 class _Job(Generic[T]):
@@ -108,20 +74,19 @@ class SqliteStorage:
     """`Storage` in one SQLite file.
 
     Args:
-        path: the file; made, readable by its owner only, where it does not exist.
+        path: the file, whose schema is up to date.
 
     Raises:
-        ConfigurationError: the library is too old, the file is no database, or it is newer than the program.
+        ConfigurationError: the library is too old, the file is no database, or its schema is not what the program needs.
         StorageUnavailable: the file cannot be used now.
     """
 
     def __init__(self, path: Path) -> None:
         check_version(apsw.sqlite_lib_version())
         self._path = path
-        _make_private(path)
-        self._writer_connection = self._connect()
-        _migrate(self._writer_connection)
-        self._inline = self._connect(reading=True)
+        refuse_pending(read_schema(path))
+        self._writer_connection = connect(path)
+        self._inline = connect(self._path, reading=True)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="clientry-reader")
         self._reader_connections: list[apsw.Connection] = []
@@ -146,15 +111,15 @@ class SqliteStorage:
         """
         try:
             if not self._inline.in_transaction:
-                _execute(self._inline, "BEGIN")
+                execute(self._inline, "BEGIN")
                 asyncio.get_running_loop().call_soon(self._end_turn)
-            return _execute(self._inline, statement, (key,))
-        except _OUTAGES as problem:
+            return execute(self._inline, statement, (key,))
+        except OUTAGES as problem:
             raise StorageUnavailable(type(problem).__name__) from problem
 
     def _end_turn(self) -> None:
         if self._inline.in_transaction:
-            _execute(self._inline, "ROLLBACK")
+            execute(self._inline, "ROLLBACK")
 
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         """Run `body` over one consistent state, on a reader's thread."""
@@ -181,30 +146,17 @@ class SqliteStorage:
         for connection in (*self._reader_connections, self._inline, self._writer_connection):
             connection.close()
 
-    def _connect(self, *, reading: bool = False) -> apsw.Connection:
-        with _outages():
-            try:
-                connection = apsw.Connection(str(self._path))
-                connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-                # Else every statement is planned anew whenever a parameter is bound: 16 µs a lookup instead of 3.
-                connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-                for pragma in (*_PRAGMAS, f"query_only = {int(reading)}"):
-                    _execute(connection, f"PRAGMA {pragma}")
-            except apsw.NotADBError:
-                raise ConfigurationError(f"{self._path} is not a Clientry database.") from None
-        return connection
-
     def _read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._connect(reading=True)
+            connection = self._local.connection = connect(self._path, reading=True)
             self._reader_connections.append(connection)
-        with _outages():
-            _execute(connection, "BEGIN")
+        with outages():
+            execute(connection, "BEGIN")
             try:
                 return _run(body, Records(_Session(connection)))
             finally:
-                _execute(connection, "ROLLBACK")
+                execute(connection, "ROLLBACK")
 
     def _write_groups(self) -> None:
         """Take whatever waits, run it, commit it, tell everybody; until there is a None."""
@@ -225,32 +177,37 @@ class SqliteStorage:
 
     def _write_group(self, group: list[_Job[Any]]) -> None:
         connection = self._writer_connection
+        committing = False
         try:
-            _execute(connection, "BEGIN IMMEDIATE")
+            execute(connection, "BEGIN IMMEDIATE")
             for job in group:
                 self._write_one(job)
-            _execute(connection, "COMMIT")
-        except (*_OUTAGES, StorageUnavailable) as problem:
+            committing = True
+            execute(connection, "COMMIT")
+        except (*OUTAGES, StorageUnavailable) as problem:
             if connection.in_transaction:
-                _execute(connection, "ROLLBACK")
+                execute(connection, "ROLLBACK")
+            # A commit that could not be flushed may be found in the log all the same after a crash.
+            unknown = committing and isinstance(problem, apsw.IOError)
+            kind = OutcomeUnknown if unknown else StorageUnavailable
             for job in group:
-                job.failure = StorageUnavailable(type(problem).__name__)
+                job.failure = kind(type(problem).__name__)
 
     def _write_one(self, job: _Job[Any]) -> None:
         """Run one body in its own savepoint; an outage ends the whole group, any other failure only this body."""
         connection = self._writer_connection
-        _execute(connection, "SAVEPOINT body")
+        execute(connection, "SAVEPOINT body")
         try:
             job.result = _run(job.body, Records(_Session(connection)))
-        except _OUTAGES:
+        except OUTAGES:
             raise
         except apsw.ConstraintError:
             job.failure = AlreadyTaken()
-            _execute(connection, "ROLLBACK TO body")
+            execute(connection, "ROLLBACK TO body")
         except BaseException as problem:
             job.failure = problem
-            _execute(connection, "ROLLBACK TO body")
-        _execute(connection, "RELEASE body")
+            execute(connection, "ROLLBACK TO body")
+        execute(connection, "RELEASE body")
 
 
 def _run(body: Callable[[Records], Awaitable[T]], records: Records) -> T:
@@ -265,35 +222,3 @@ def _run(body: Callable[[Records], Awaitable[T]], records: Records) -> T:
 
 async def _nothing(_transaction: Transaction) -> None:
     return
-
-
-@contextmanager
-def _outages() -> Generator[None]:
-    """Turn what a database cannot help into `StorageUnavailable`."""
-    try:
-        yield
-    except _OUTAGES as problem:
-        raise StorageUnavailable(type(problem).__name__) from problem
-
-
-def _make_private(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as problem:
-        raise ConfigurationError(f"The database {path} cannot be opened: {problem.strerror}.") from None
-
-
-def _migrate(connection: apsw.Connection) -> None:
-    """Bring the schema up to date, one process at a time."""
-    with _outages():
-        _execute(connection, "BEGIN IMMEDIATE")
-        try:
-            _execute(connection, sql.MIGRATIONS_TABLE)
-            done = [(row[0], row[1], row[2]) for row in _execute(connection, sql.MIGRATIONS_DONE)]
-            for step in migration.pending(migration.load("sqlite"), done):
-                _execute(connection, step.script)
-                _execute(connection, sql.MIGRATION_ADD, (step.number, step.name, step.checksum))
-            _execute(connection, "COMMIT")
-        except BaseException:
-            _execute(connection, "ROLLBACK")
-            raise

@@ -1,0 +1,76 @@
+"""The engine that a database URL names. What one engine needs is imported only when that engine is used."""
+
+from clientry.database_url import DatabaseUrl, Engine
+from clientry.errors import ConfigurationError, StorageUnavailable
+from clientry.storage import Storage
+from clientry.storage.migration import Schema
+
+
+async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
+    """Open a database whose schema is up to date.
+
+    Args:
+        url: where it is.
+        connections: how many transactions may run at a time, where the engine has connections.
+
+    Raises:
+        ConfigurationError: it cannot be used, or its schema is not what the program needs.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres import open_postgres
+
+        return await open_postgres(url, connections)
+    from clientry.storage.sqlite import SqliteStorage
+
+    try:
+        return SqliteStorage(url.path)
+    except StorageUnavailable as problem:
+        raise _unusable(url, problem) from None
+
+
+async def read_schema(url: DatabaseUrl) -> Schema:
+    """Return the state of a database's schema, which is left as it is.
+
+    Raises:
+        ConfigurationError: it cannot be used, or is newer than the program.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres import schema
+        from clientry.storage.postgres.connection import explained
+
+        with explained(url):
+            return await schema.read_schema(url)
+    from clientry.storage.sqlite.schema import read_schema as read_sqlite_schema
+
+    try:
+        return read_sqlite_schema(url.path)
+    except StorageUnavailable as problem:
+        raise _unusable(url, problem) from None
+
+
+async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
+    """Bring a database's schema up to date, and return what it was. An SQLite file is made where there is none.
+
+    Args:
+        url: where it is.
+        to: the number of the last migration that is wanted, None: all.
+
+    Raises:
+        ConfigurationError: it cannot be used, is newer than the program, or its user may not change it.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres import schema
+        from clientry.storage.postgres.connection import explained
+
+        with explained(url):
+            return await schema.migrate(url, to)
+    from clientry.storage.sqlite.schema import migrate as migrate_sqlite
+
+    try:
+        return migrate_sqlite(url.path, to)
+    except StorageUnavailable as problem:
+        raise _unusable(url, problem) from None
+
+
+def _unusable(url: DatabaseUrl, problem: StorageUnavailable) -> ConfigurationError:
+    return ConfigurationError(f"The database {url} cannot be used: {problem}.")

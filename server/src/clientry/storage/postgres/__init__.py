@@ -1,0 +1,179 @@
+"""The PostgreSQL engine, on asyncpg.
+
+Transactions run side by side at READ COMMITTED and are guarded by what they write: a record is replaced only as the version that
+was read, the changes of one account wait for each other at the end of its audit chain, counts are added up from a row for each
+connection. So two accounts that change at once do not wait for each other. Nothing rests on notifications, advisory locks or
+sequences; a conflict is rolled back and run again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
+
+from clientry.client import Client
+from clientry.database_url import DatabaseUrl
+from clientry.errors import OutcomeUnknown, StorageUnavailable
+from clientry.storage import AlreadyTaken, Credentials, LostUpdate, Snapshot, Transaction
+from clientry.storage.migration import refuse_pending
+from clientry.storage.postgres.connection import AGAIN, TIMEOUT, Connection, explained, outages
+from clientry.storage.postgres.look_ups import LookUps
+from clientry.storage.postgres.pool import Pool
+from clientry.storage.postgres.schema import read_schema
+from clientry.storage.records import Records
+from clientry.storage.rows import Row
+from clientry.storage.statements import POSTGRES
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS: Final = 10
+"""How often a transaction that met another one is run."""
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+
+class _Session:
+    """Runs SQL on one connection."""
+
+    dialect = POSTGRES
+
+    def __init__(self, connection: Connection, *, locks: bool = False) -> None:
+        self._connection = connection
+        self.locks = locks
+
+    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
+        return await self._connection.fetch(statement, *parameters)
+
+    async def run_each(self, statement: str, many: Iterable[Row]) -> None:
+        await self._connection.executemany(statement, many)
+
+
+class PostgresStorage:
+    """`Storage` in a PostgreSQL database; opened with `open_postgres`."""
+
+    def __init__(self, url: DatabaseUrl, connections: int) -> None:
+        self._look_ups = LookUps(url)
+        self._pool = Pool(url, connections)
+
+    async def credentials(self, client_id: str) -> Credentials | None:
+        """Return a client with its secrets, None where there is none."""
+        return await self._look_ups.credentials(client_id)
+
+    async def client(self, client_id: str) -> Client | None:
+        """Return a client, None where there is none."""
+        found = await self._look_ups.credentials(client_id)
+        return None if found is None else found.client
+
+    async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
+        """Run `body` over one consistent state."""
+        with outages():
+            async with asyncio.timeout(TIMEOUT), self._pool.connection() as connection:
+                await connection.execute(_READ)
+                try:
+                    result = await body(Records(_Session(connection)))
+                except Exception:
+                    await _roll_back(connection)
+                    raise
+                await connection.execute("COMMIT")
+                return result
+
+    async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `body` and commit it, again where it met another transaction.
+
+        Raises:
+            OutcomeUnknown: the connection was lost, or the time was over, while it was committed.
+        """
+        deadline = asyncio.get_running_loop().time() + TIMEOUT
+        locks = False
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return await self._attempt(body, deadline, locks=locks)
+            except asyncpg.IntegrityConstraintViolationError as problem:
+                # Two events at the same place of a chain have met; any other conflict is the caller's.
+                if problem.table_name != "audit_events" or attempt == MAX_ATTEMPTS:  # type: ignore[attr-defined]
+                    raise AlreadyTaken from None
+            except LostUpdate:
+                # What was read may have changed meanwhile: another run reads it anew, and holds it. Or the caller's was old.
+                if locks:
+                    raise
+                locks = True
+            except AGAIN as problem:
+                if attempt == MAX_ATTEMPTS:
+                    raise StorageUnavailable(type(problem).__name__) from problem
+        raise AssertionError("the last attempt returns or raises")
+
+    async def check(self) -> None:
+        """Return if the database can be read and written; a standby gives no transaction id."""
+        with outages():
+            async with asyncio.timeout(TIMEOUT), self._pool.connection() as connection:
+                await connection.fetch("SELECT pg_current_xact_id()")
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of everything."""
+        await self._look_ups.close()
+        await self._pool.close()
+
+    async def _attempt(self, body: Callable[[Transaction], Awaitable[T]], deadline: float, *, locks: bool) -> T:
+        """Run a transaction once, with its own errors of the database left as they are."""
+        with outages():
+            async with asyncio.timeout_at(deadline) as limit, self._pool.connection() as connection:
+                await connection.execute(_WRITE)
+                try:
+                    result = await body(Records(_Session(connection, locks=locks)))
+                except Exception:
+                    await _roll_back(connection)
+                    raise
+                limit.reschedule(None)
+                await _commit(connection, deadline)
+                return result
+
+
+async def open_postgres(url: DatabaseUrl, connections: int) -> PostgresStorage:
+    """Open a database whose schema is up to date.
+
+    Args:
+        url: where it is.
+        connections: how many transactions may run at a time.
+
+    Raises:
+        ConfigurationError: it cannot be reached, or its schema is not what the program needs.
+    """
+    with explained(url):
+        refuse_pending(await read_schema(url))
+    return PostgresStorage(url, connections)
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        await connection.execute("ROLLBACK", timeout=0.5)
+    except Exception:  # whatever it is: a connection that cannot roll back is broken, which rolls back as well
+        connection.terminate()
+
+
+async def _commit(connection: Connection, deadline: float) -> None:
+    """Commit; whoever stops waiting breaks the connection, and asks for nothing to be cancelled.
+
+    A commit that is cancelled while it waits for its replica stays, and is lost with the primary.
+
+    Raises:
+        OutcomeUnknown: the answer did not come.
+    """
+    loop = asyncio.get_running_loop()
+    answer = asyncio.ensure_future(connection.execute("COMMIT"))
+    try:
+        # Where the body took nearly all of the time there is a little more: an unknown outcome is worse than a late one.
+        await asyncio.wait({answer}, timeout=max(deadline - loop.time(), 0.2))
+    finally:
+        if not answer.done():
+            connection.terminate()
+    try:
+        tag = await answer
+    except asyncpg.PostgresError as problem:
+        if isinstance(problem, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)):
+            raise OutcomeUnknown(type(problem).__name__) from problem
+        raise
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
+        raise OutcomeUnknown(type(problem).__name__) from problem
+    if tag != "COMMIT":
+        raise StorageUnavailable(f"the transaction ended with {tag}")

@@ -1,0 +1,78 @@
+"""The schema of a PostgreSQL database, and bringing it up to date: one node at a time, each migration whole or not at all."""
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
+
+from clientry.database_url import DatabaseUrl
+from clientry.errors import ConfigurationError
+from clientry.storage import statements as sql
+from clientry.storage.migration import Applied, Schema, load, schema_of
+from clientry.storage.postgres.connection import Connection, connect
+
+
+async def read_schema(url: DatabaseUrl) -> Schema:
+    """Return the state of a database's schema.
+
+    Raises:
+        ConfigurationError: it is newer than the program.
+        StorageUnavailable: it cannot be reached.
+    """
+    connection = await connect(url)
+    try:
+        return await _schema(connection, None)
+    finally:
+        await connection.close(timeout=1)
+
+
+async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
+    """Bring a database's schema up to date, and return what it was.
+
+    Raises:
+        ConfigurationError: it is newer than the program, or the user may not change it.
+        StorageUnavailable: it cannot be reached.
+    """
+    connection = await connect(url)
+    try:
+        before = await _schema(connection, to)
+        if before.pending:
+            await connection.execute("SET lock_timeout = 0")
+            await _make_table(connection)
+            while await _next(connection, to):
+                pass
+        return before
+    except asyncpg.InsufficientPrivilegeError as problem:
+        raise ConfigurationError(
+            f"The database lacks migrations, and its user may not change the schema ({problem}). "
+            "Run clientry migrate as a user who may."
+        ) from None
+    finally:
+        await connection.close(timeout=1)
+
+
+async def _schema(connection: Connection, to: int | None) -> Schema:
+    there = await connection.fetch("SELECT to_regclass('schema_migrations')")
+    rows = await connection.fetch(sql.MIGRATIONS_DONE) if there[0][0] is not None else []
+    return schema_of(load("postgres"), (Applied(*row) for row in rows), to)
+
+
+async def _make_table(connection: Connection) -> None:
+    """Make the table that the nodes which migrate take turns by. Two that make it at once meet in the catalogue."""
+    try:
+        await connection.execute(sql.MIGRATIONS_TABLE)
+    except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+        await connection.fetch(sql.MIGRATIONS_DONE)
+
+
+async def _next(connection: Connection, to: int | None) -> bool:
+    """Apply one migration, alone, in a transaction with the note that it was; tell whether there was one."""
+    await connection.execute("BEGIN")
+    try:
+        await connection.execute("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")
+        pending = (await _schema(connection, to)).pending
+        for step in pending[:1]:
+            await connection.execute(step.script)
+            await connection.fetch(sql.MIGRATION_ADD, step.number, step.name, step.checksum)
+    except BaseException:
+        connection.terminate()
+        raise
+    await connection.execute("COMMIT")
+    return bool(pending)

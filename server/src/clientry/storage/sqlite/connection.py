@@ -1,0 +1,96 @@
+"""Connections to an SQLite file, on apsw, and what its errors mean."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import apsw
+
+from clientry.errors import ConfigurationError, StorageUnavailable
+from clientry.storage.rows import Row
+
+SAFE_VERSION: Final = (3, 51, 3)
+"""Every SQLite before it can lose acknowledged commits in WAL mode with two connections (sqlite.org/wal.html#walresetbug)."""
+BUSY_TIMEOUT_MS: Final = 1_500
+"""How long a statement waits for another process; below the two seconds within which every request is answered."""
+
+_PRAGMAS: Final = (
+    "journal_mode = wal",
+    "synchronous = full",
+    "foreign_keys = on",
+    "journal_size_limit = 67108864",
+)
+OUTAGES: Final = (
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.NoMemError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+)
+"""What a database cannot help; everything else that apsw raises is a mistake of ours."""
+
+
+def check_version(version: str) -> None:
+    """Refuse an SQLite library that can lose commits.
+
+    Raises:
+        ConfigurationError: it is too old.
+    """
+    if tuple(int(part) for part in version.split(".")) < SAFE_VERSION:
+        needed = ".".join(map(str, SAFE_VERSION))
+        raise ConfigurationError(
+            f"The SQLite library is {version}; at least {needed} is needed: older ones can lose commits in WAL mode."
+        )
+
+
+def connect(path: Path, *, reading: bool = False) -> apsw.Connection:
+    """Open a file that is there.
+
+    Raises:
+        ConfigurationError: it is no database.
+        StorageUnavailable: it cannot be used now.
+    """
+    with outages():
+        try:
+            connection = apsw.Connection(str(path))
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # Else every statement is planned anew whenever a parameter is bound: 16 µs a lookup instead of 3.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+            for pragma in (*_PRAGMAS, f"query_only = {int(reading)}"):
+                execute(connection, f"PRAGMA {pragma}")
+        except apsw.NotADBError:
+            raise ConfigurationError(f"{path} is not a Clientry database.") from None
+    return connection
+
+
+def make_private(path: Path) -> None:
+    """Make a file that only its owner can read, unless there is one.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as problem:
+        raise ConfigurationError(f"The database {path} cannot be opened: {problem.strerror}.") from None
+
+
+def execute(connection: apsw.Connection, statement: str, parameters: Row = ()) -> list[Row]:
+    """Run one statement to its end, so that nothing keeps the state of the database that it saw."""
+    run = cast("Any", connection).execute  # its stub names a type of a newer Python
+    return run(statement, parameters).fetchall()
+
+
+@contextmanager
+def outages() -> Generator[None]:
+    """Turn what a database cannot help into `StorageUnavailable`."""
+    try:
+        yield
+    except OUTAGES as problem:
+        raise StorageUnavailable(type(problem).__name__) from problem
