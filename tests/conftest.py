@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.postgres import Postgres
@@ -34,20 +35,21 @@ def postgres() -> Iterator[Postgres]:
     running.remove()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Share one server: count nothing on it that you have not made in an account of your own."""
-    with Server(tmp_path_factory.mktemp("shared") / "data") as running:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Share one server on each engine: count nothing on it that you have not made in an account of your own."""
+    database = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else None
+    with Server(tmp_path_factory.mktemp("shared") / "data", database=database) as running:
         yield running
 
 
 @pytest.fixture
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Start further servers: `start_server(data=None, port=0, env=None)`; they end with the test at the latest."""
+    """Start further servers: the arguments are those of `Server`; they end with the test at the latest."""
     started: list[Server] = []
 
-    def start(data: Path | None = None, *, port: int = 0, env: dict[str, str] | None = None) -> Server:
-        started.append(Server(data or tmp_path_factory.mktemp("own") / "data", port=port, env=env))
+    def start(data: Path | None = None, **options: Any) -> Server:
+        started.append(Server(data or tmp_path_factory.mktemp("own") / "data", **options))
         return started[-1]
 
     yield start

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 import pytest
+from tests.support.postgres import Postgres
 from tests.support.registry import Registry
 from tests.support.server import Server, clientry
 from tests.support.wire import FORM, TOKEN_PATH, Reply, basic, bearer, send
@@ -133,13 +134,14 @@ def is_in(secret: str, text: bytes) -> bool:
     return secret[-24:].encode() in text
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize(("log_format", "engine"), [("json", "sqlite"), ("console", "postgresql")])
 def test_cve_2024_8365_cve_2025_4166_no_secret_is_anywhere(
-    start_server: Callable[..., Server], tmp_path: Path, log_format: str
+    start_server: Callable[..., Server], postgres: Postgres, tmp_path: Path, log_format: str, engine: str
 ) -> None:
     """After all of them, no secret or token is in an answer, the log, the audit trail, the database or the process."""
     environment = {"CLIENTRY_LOG_LEVEL": "debug", "CLIENTRY_LOG_FORMAT": log_format}
-    server = start_server(tmp_path / "data", env=environment)
+    url = postgres.new_database() if engine == "postgresql" else None
+    server = start_server(tmp_path / "data", env=environment, database=url)
     registry = Registry(server.url, server.admin)
     client = registry.create()
     made = clientry("clients", "create", "--name", "canary", data=server.data)
@@ -167,9 +169,10 @@ def test_cve_2024_8365_cve_2025_4166_no_secret_is_anywhere(
     assert echoed == []
     trail = json.dumps(clientry("audit", "list", data=server.data)).encode()
     process = b"".join(Path(f"/proc/{server.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
-    database = b"".join(path.read_bytes() for path in server.data.glob("clientry.db*"))
+    database = postgres.dump(url) if url else _files(server.data)
     server.stop()
-    database += b"".join(path.read_bytes() for path in server.data.glob("clientry.db*"))
+    database += b"" if url else _files(server.data)
+    assert client.client_id.encode() in database
     assert client.client_id.encode() in trail
     assert client.client_id in server.log
     places = {"log": server.log.encode(), "audit trail": trail, "process": process, "database": database}
@@ -177,6 +180,10 @@ def test_cve_2024_8365_cve_2025_4166_no_secret_is_anywhere(
         (place, kind) for place, text in places.items() for kind, secret in canaries.items() if is_in(secret, text)
     ]
     assert found == []
+
+
+def _files(data: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in data.glob("clientry.db*"))
 
 
 def test_the_canaries_would_be_seen() -> None:

@@ -85,6 +85,11 @@ class Postgres:
         self.sql(f"CREATE DATABASE {name} TEMPLATE template0")
         return self.url(name)
 
+    def dump(self, url: str) -> bytes:
+        """Return everything that a database holds."""
+        done = subprocess.run([str(_binaries() / "pg_dump"), url], check=True, capture_output=True)
+        return done.stdout
+
     def url(self, database: str, port: int | None = None) -> str:
         """Return the URL of a database, over another port where a proxy is in between."""
         return f"postgresql://{USER}@127.0.0.1:{port or self.port}/{database}?sslmode=disable"

@@ -29,13 +29,21 @@ def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None) -> 
 
 
 class Server:
-    """A running server. `url`: where it is; `admin`: its first client; `data`: its directory."""
+    """A running server, on SQLite or the PostgreSQL database of a URL.
 
-    def __init__(self, data: Path, *, port: int = 0, env: dict[str, str] | None = None) -> None:
+    `url`: where it is; `admin`: its first client; `data`: its directory.
+    """
+
+    def __init__(
+        self, data: Path, *, port: int = 0, env: dict[str, str] | None = None, database: str | None = None
+    ) -> None:
         """Initialise the directory if it is not there, start, and wait until requests may be sent."""
         self.data = data
         first = data.with_suffix(".json")
-        if not data.exists():
+        if database is not None and not data.exists():
+            data.mkdir(mode=0o700)
+            (data / "clientry.toml").write_text(f"database = {json.dumps(database)}\n")
+        if not first.exists():
             first.write_text(json.dumps(clientry("init", "--owner-email", "owner@example.com", data=data, env=env)))
         made = json.loads(first.read_text())
         self.account_id: str = made["account_id"]

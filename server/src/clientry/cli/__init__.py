@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 from clientry import __version__
-from clientry.cli import accounts, audit, clients, starting
+from clientry.cli import accounts, audit, clients, database, starting
 from clientry.errors import ConfigurationError, OutcomeUnknown, RegistryError, StorageUnavailable
 
 app = App(
@@ -15,6 +15,7 @@ app = App(
     version_flags=["--version"],
 )
 starting.register(app)
+database.register(app)
 app.command(clients.app)
 app.command(accounts.app)
 app.command(audit.app)

@@ -82,7 +82,8 @@ class Supervisor:
             started = loop.time()
             code = await self._run_one(number, on_serving)
             if self._stopping.is_set():
-                self._code = max(self._code, abs(code))
+                if code not in (0, -signal.SIGTERM):  # the latter: it was not yet there to hear the signal
+                    self._code = 1
                 return
             if not self._serving:
                 _log.error("no worker came up", worker=number, exit_code=code)

@@ -58,7 +58,7 @@ async def _make_table(connection: Connection) -> None:
     """Make the table that the nodes which migrate take turns by. Two that make it at once meet in the catalogue."""
     try:
         await connection.execute(sql.MIGRATIONS_TABLE)
-    except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+    except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError):
         await connection.fetch(sql.MIGRATIONS_DONE)
 
 
