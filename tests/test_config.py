@@ -43,7 +43,7 @@ SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "drain_delay": ("8", 8),
     "drain_timeout": ("7", 7),
 }
-OPEN_SETTINGS = [setting for setting in SETTINGS if not setting.secret]
+OPEN_SETTINGS = [setting for setting in SETTINGS if not setting.variable_only]
 COMPANIONS = {
     "tls_cert": {"tls_key": "k"},
     "tls_key": {"tls_cert": "c"},
@@ -78,7 +78,7 @@ def test_every_setting_can_be_given_in_three_ways(setting: Setting, tmp_path: Pa
     assert all_at_once.sources[setting.name] == "flag"
 
 
-@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS if setting.secret])
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS if setting.variable_only])
 def test_a_secret_setting_is_taken_from_its_variable_only(name: str, tmp_path: Path) -> None:
     """A key is read from its variable, shown nowhere, ignored as a flag and refused in the file."""
     loaded = load({}, {f"CLIENTRY_{name.upper()}": "ab" * 32})

@@ -442,3 +442,32 @@ async def test_a_snapshot_does_not_move(storage: Storage) -> None:
             rows, counted = await storage.read(body)
             assert rows == counted
     assert await storage.read(body) == (30, 30)
+
+
+async def test_many_at_once_are_as_one_after_the_other(storage: Storage) -> None:
+    """Accounts, clients and secrets that are added in bulk are found, listed and counted like those added singly."""
+    root = an_account()
+    children = [an_account(root) for _ in range(3)]
+    await storage.write(lambda transaction: transaction.accounts.add_all([root, *children]))
+    clients = [a_client(children[number % 3], enabled=number % 4 != 0) for number in range(40)]
+    secrets = [a_secret(client) for client in clients]
+
+    async def body(transaction: Transaction) -> None:
+        await transaction.clients.add_all(clients)
+        await transaction.secrets.add_all(secrets)
+
+    await storage.write(body)
+    assert await storage.read(lambda snapshot: snapshot.accounts.count(AccountFilter(root.account_id))) == 4
+    for account in (root, *children):
+        within = [client for client in clients if account.account_id in client.account_path]
+        wanted = ClientFilter(account.account_id, status=ClientStatus.ANY)
+        assert await count(storage, wanted) == len(within)
+        assert sorted(await listed(storage, wanted)) == sorted(client.client_id for client in within)
+    assert await count(storage, ClientFilter(None, status=ClientStatus.DISABLED)) == 10
+    for client, secret in zip(clients, secrets, strict=True):
+        found = await storage.credentials(client.client_id)
+        assert found is not None
+        assert (found.client, found.secrets) == (client, (secret,))
+    with pytest.raises(AlreadyTaken):
+        await storage.write(lambda transaction: transaction.clients.add_all([a_client(root), clients[0]]))
+    assert await count(storage, EVERYTHING) == 40

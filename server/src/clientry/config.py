@@ -78,6 +78,9 @@ class Settings(Struct, frozen=True):
     drain_delay: int
     drain_timeout: int
 
+    def __repr__(self) -> str:
+        return f"Settings({shown(self)})"
+
     @property
     def database_url(self) -> DatabaseUrl:
         """Where the database is."""
@@ -136,9 +139,9 @@ SETTINGS: Final = (
     Setting("behind_proxy", switch, False, "A proxy terminates TLS; needs public_url."),
     Setting("trusted_proxies", networks, ("127.0.0.0/8", "::1/128"), "Whose forwarded headers count, behind a proxy."),
     Setting("pepper_file", path, None, "The key of the secrets' hashes. Default: pepper in the data directory."),
-    Setting("pepper", hidden_text, None, "The pepper itself, 32 bytes in hexadecimal.", secret=True),
+    Setting("pepper", hidden_text, None, "The pepper itself, 32 bytes in hexadecimal.", variable_only=True),
     Setting("key_encryption_key_file", path, None, "What the signing keys are encrypted under. Default: as above."),
-    Setting("key_encryption_key", hidden_text, None, "The key-encryption key itself, as above.", secret=True),
+    Setting("key_encryption_key", hidden_text, None, "The key-encryption key itself, as above.", variable_only=True),
     Setting("credentials_file", path, None, "Where a first start without a terminal leaves the first credentials."),
     Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
     Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
@@ -191,7 +194,7 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] | None = No
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, tuple[object, str]]:
-    return {s.name: (flags[s.name], "flag") for s in SETTINGS if not s.secret and flags.get(s.name) is not None}
+    return {s.name: (flags[s.name], "flag") for s in SETTINGS if not s.variable_only and flags.get(s.name) is not None}
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[object, str]]:
@@ -212,7 +215,7 @@ def _from_file(named: object, data: Path) -> dict[str, tuple[object, str]]:
     if unknown:
         raise ConfigurationError(f"The configuration file {path} has unknown settings: {', '.join(unknown)}.")
     for setting in SETTINGS:
-        if setting.secret and setting.name in content:
+        if setting.variable_only and setting.name in content:
             raise ConfigurationError(f"{setting.name} is taken from {setting.variable} only, not from {path}.")
     return {name: (value, str(path)) for name, value in content.items()}
 

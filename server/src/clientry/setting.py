@@ -26,14 +26,14 @@ class Setting(Struct, frozen=True):
         parse: reads it from text, or from what TOML holds; raises ValueError with what it must be.
         default: its value where nobody gives it.
         help: one line for people.
-        secret: it is taken from its variable only; flags stand in process lists, and settings files in backups.
+        variable_only: it is taken from its variable only; flags stand in process lists, and settings files in backups.
     """
 
     name: str
     parse: Callable[[Any], Any]
     default: object
     help: str
-    secret: bool = False
+    variable_only: bool = False
 
     @property
     def variable(self) -> str:

@@ -1,22 +1,33 @@
-"""`clientry migrate`: the schema of the database, brought up to date before the nodes that need it start."""
+"""`clientry migrate`, `backup`, `restore` and `copy`: the database as a whole."""
 
 import asyncio
 import sys
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from clientry.cli.flags import settings_flags
-from clientry.cli.output import print_json, print_table
+from clientry.cli.flags import PLACES, settings_flags
+from clientry.cli.output import print_json, print_table, say
 from clientry.config import load
+from clientry.database_url import DatabaseUrl, parse, sqlite_url
 from clientry.errors import ConfigurationError
 from clientry.storage.migration import Schema
+from clientry.storage.transfer import Copied, Mismatch, Source, Target
+from clientry.storage.transfer import copy as transfer
+
+_dev = App(name="dev", help="For those who develop and measure.")
 
 
 def register(app: App) -> None:
     """Add the commands."""
     app.command(migrate)
+    app.command(backup)
+    app.command(restore)
+    app.command(copy)
+    app.command(_dev)
 
 
 @settings_flags("data", "database")
@@ -44,6 +55,144 @@ def migrate(*, check: bool = False, to: int | None = None, json: bool = False, *
     else:
         print_table(f"Migrations of {url}", ("number", "name", "state"), _rows(schema))
     sys.exit(1 if check and schema.pending else 0)
+
+
+@settings_flags("data", "database")
+def backup(file: Path, *, force: bool = False, json: bool = False, **flags: Any) -> None:
+    """Write one state of the database to a file, while servers go on. It is an SQLite file, whatever the engine.
+
+    The file holds everything but two things, without which it is worth nothing to a thief and nothing to you: the pepper and the
+    key-encryption key. Keep those apart from it, and keep them.
+
+    Args:
+        file: where to write it.
+        force: replace a file that is there.
+        json: print one object: table to rows and checksum.
+        flags: settings.
+    """
+    from clientry.storage.engines import open_source, open_target
+
+    url = load(flags).settings.database_url
+    _report(_copied(open_source(url), open_target(sqlite_url(file), replace=force), "backup"), as_json=json)
+    say(f"Backed up {url} to {file}. Keep the pepper and the key-encryption key too, in another place.")
+
+
+@settings_flags("data", "database", "pepper_file", "key_encryption_key_file")
+def restore(file: Path, *, json: bool = False, **flags: Any) -> None:
+    """Fill an empty database from a backup. What was changed after the backup is not in it: a client revoked since is alive.
+
+    Args:
+        file: the backup.
+        json: print one object: table to rows and checksum.
+        flags: settings.
+    """
+    from clientry.installation import check_keys, make_data_directory, open_keys
+    from clientry.storage.engines import open_source, open_storage, open_target
+
+    settings = load(flags).settings
+    url = settings.database_url
+    make_data_directory(settings)
+    _report(_copied(open_source(sqlite_url(file)), open_target(url), "restore"), as_json=json)
+    say(f"Restored {file} to {url}.")
+
+    async def fits() -> None:
+        storage = await open_storage(url, 1)
+        try:
+            await check_keys(storage, open_keys(settings))
+        finally:
+            await storage.close()
+
+    try:
+        asyncio.run(fits())
+    except ConfigurationError as problem:
+        say(f"Before a server can run on it: {problem}")
+
+
+def copy(
+    *,
+    source: Annotated[str, Parameter(name="--from")],
+    target: Annotated[str, Parameter(name="--to")],
+    json: bool = False,
+) -> None:
+    """Copy a database to another engine, and compare. Stop the servers first: what they write meanwhile is not copied.
+
+    Args:
+        source: sqlite:PATH or postgresql://…, whose password, if any, is in the file that PGPASSFILE names.
+        target: another one, which is empty.
+        json: print one object: table to rows and checksum.
+    """
+    from clientry.storage.engines import open_source, open_target
+
+    urls = [_named(text, flag) for text, flag in ((source, "--from"), (target, "--to"))]
+    _report(_copied(open_source(urls[0]), open_target(urls[1]), "copy"), as_json=json)
+    say(f"Copied {urls[0]} to {urls[1]}, and found every row there again.")
+
+
+@_dev.command
+@settings_flags(*PLACES, "secret_prefix")
+def seed(*, clients: int, accounts: int = 0, credentials: Path | None = None, json: bool = False, **flags: Any) -> None:
+    """Make many clients, to measure with: in an account of their own, or spread over child accounts of it.
+
+    Args:
+        clients: how many.
+        accounts: over how many child accounts.
+        credentials: write id and secret of each client to this file, a line each, separated by a space.
+        json: print one object: account_id of the new account, and the counts.
+        flags: settings.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from clientry.cli.seeding import plant
+
+    if clients < 1 or accounts < 0:
+        raise ConfigurationError("--clients must be at least 1, --accounts at least 0.")
+    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("seed", total=clients + accounts)
+        made = asyncio.run(
+            plant(load(flags).settings, clients, accounts, credentials, lambda count: bar.advance(task, count))
+        )
+    if json:
+        print_json(msgspec.json.encode({"account_id": made, "clients": clients, "accounts": accounts}))
+    else:
+        say(f"Made {clients:,} clients and {accounts:,} child accounts in the new account {made}.")
+
+
+def _named(text: str, flag: str) -> DatabaseUrl:
+    try:
+        url = parse(text)
+    except ValueError as problem:
+        raise ConfigurationError(f"{flag} {problem}.") from None
+    if url.has_password:
+        raise ConfigurationError(f"{flag}: a password on the command line shows in process lists. Use PGPASSFILE.")
+    return url
+
+
+def _copied(
+    source: AbstractAsyncContextManager[Source], target: AbstractAsyncContextManager[Target], what: str
+) -> tuple[Copied, ...]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        try:
+            return asyncio.run(
+                transfer(source, target, lambda done, total: bar.update(task, completed=done, total=total))
+            )
+        except Mismatch as problem:
+            raise ConfigurationError(str(problem)) from None
+
+
+def _report(copied: tuple[Copied, ...], *, as_json: bool) -> None:
+    if as_json:
+        found = {one.table: {"rows": one.rows, "sha256": one.checksum} for one in copied}
+        print_json(msgspec.json.encode(found))
+        return
+    print_table(
+        "Copied, and compared", ("table", "rows", "sha256"), [(c.table, f"{c.rows:,}", c.checksum[:16]) for c in copied]
+    )
 
 
 def _rows(schema: Schema) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 PLACES = ("data", "database", "pepper_file", "key_encryption_key_file")
 """The settings that every command on a data directory takes."""
-EVERY = tuple(setting.name for setting in SETTINGS if not setting.secret)
+EVERY = tuple(setting.name for setting in SETTINGS if not setting.variable_only)
 
 
 def settings_flags(*names: str) -> Callable[[CommandT], CommandT]:

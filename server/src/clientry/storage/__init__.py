@@ -8,7 +8,7 @@ An answer of `write` means that the change is on disk. Every method of every pro
 `write` its subclass `OutcomeUnknown`: whether the change was made is then not known.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -133,6 +133,10 @@ class ClientWrites(ClientReads, Protocol):
         """Add a new client; its id must never have been used, else `AlreadyTaken`."""
         ...
 
+    async def add_all(self, clients: Sequence[Client]) -> None:
+        """Add many new clients at once; their ids must never have been used, else `AlreadyTaken`."""
+        ...
+
     async def replace(self, old: Client, new: Client) -> None:
         """Put `new` in the place of `old`; id, account and creation date stay. `LostUpdate` if it is no longer `old`."""
         ...
@@ -150,6 +154,10 @@ class SecretWrites(Protocol):
 
     async def add(self, secret: ClientSecret) -> None:
         """Add a secret to its client."""
+        ...
+
+    async def add_all(self, secrets: Sequence[ClientSecret]) -> None:
+        """Add secrets to many clients at once."""
         ...
 
 
@@ -170,6 +178,10 @@ class AccountWrites(AccountReads, Protocol):
 
     async def add(self, account: Account) -> None:
         """Add a new account; those on its path exist."""
+        ...
+
+    async def add_all(self, accounts: Sequence[Account]) -> None:
+        """Add many new accounts at once; those on their paths exist, or come before them."""
         ...
 
 

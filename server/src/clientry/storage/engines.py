@@ -1,9 +1,12 @@
 """The engine that a database URL names. What one engine needs is imported only when that engine is used."""
 
+from contextlib import AbstractAsyncContextManager
+
 from clientry.database_url import DatabaseUrl, Engine
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.storage import Storage
 from clientry.storage.migration import Schema
+from clientry.storage.transfer import Source, Target
 
 
 async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
@@ -70,6 +73,36 @@ async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
         return migrate_sqlite(url.path, to)
     except StorageUnavailable as problem:
         raise _unusable(url, problem) from None
+
+
+def open_source(url: DatabaseUrl) -> AbstractAsyncContextManager[Source]:
+    """Return one state of a database, to copy from.
+
+    Raises:
+        ConfigurationError: on entering: it cannot be used.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres.transfer import open_source as open_postgres_source
+
+        return open_postgres_source(url)
+    from clientry.storage.sqlite.transfer import open_source as open_sqlite_source
+
+    return open_sqlite_source(url.path)
+
+
+def open_target(url: DatabaseUrl, *, replace: bool = False) -> AbstractAsyncContextManager[Target]:
+    """Return a database to copy to: an empty one, or a file that is made, or replaced if that is allowed.
+
+    Raises:
+        ConfigurationError: on entering: it cannot be used, or is there already.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres.transfer import open_target as open_postgres_target
+
+        return open_postgres_target(url)
+    from clientry.storage.sqlite.transfer import open_target as open_sqlite_target
+
+    return open_sqlite_target(url.path, replace=replace)
 
 
 def _unusable(url: DatabaseUrl, problem: StorageUnavailable) -> ConfigurationError:

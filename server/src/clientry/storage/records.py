@@ -1,6 +1,7 @@
 """The protocols of storage over anything that runs SQL: the same for every engine."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from clientry.account import Account
@@ -25,6 +26,7 @@ from clientry.storage.rows import (
     signing_key_of,
 )
 from clientry.storage.statements import Dialect
+from clientry.storage.tables import ACCOUNT_LISTING, ACCOUNTS, CLIENT_LISTING, CLIENT_SECRETS, CLIENTS, Table
 
 RecordT = TypeVar("RecordT")
 
@@ -51,6 +53,10 @@ class Session(Protocol):
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
         """Run one statement, which returns nothing, with one set of parameters after the other."""
+        ...
+
+    async def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        """Add many rows to a table, as fast as the engine can."""
         ...
 
 
@@ -90,6 +96,16 @@ class Clients:
         """Add a new client."""
         await self._session.run(sql.CLIENT_ADD, client_row(client))
         await self._enlist(client)
+
+    async def add_all(self, clients: Sequence[Client]) -> None:
+        """Add many new clients."""
+        await self._session.insert(CLIENTS, [(*client_row(client), None) for client in clients])
+        await self._session.insert(CLIENT_LISTING, [row for client in clients for row in _listings(client)])
+        more = Counter(
+            (key, client.enabled, client.client_type.value) for client in clients for key in _list_keys(client)
+        )
+        statement = sql.CLIENT_COUNT_ADD.format(slot=self._session.dialect.slot)
+        await self._session.run_each(statement, [(*key, count) for key, count in sorted(more.items())])
 
     async def replace(self, old: Client, new: Client) -> None:
         """Put `new` in the place of `old`.
@@ -147,6 +163,11 @@ class Secrets:
         """Add a secret to its client."""
         await self._session.run(sql.SECRET_ADD, secret_row(secret))
 
+    async def add_all(self, secrets: Sequence[ClientSecret]) -> None:
+        """Add secrets to many clients."""
+        rows = [secret_row(secret) for secret in secrets]
+        await self._session.insert(CLIENT_SECRETS, [(row[1], row[0], *row[2:]) for row in rows])
+
 
 class Accounts:
     """`AccountWrites`."""
@@ -187,6 +208,15 @@ class Accounts:
         await self._session.run_each(sql.ACCOUNT_LIST_ADD, listings)
         counting = sql.ACCOUNT_COUNT_ADD.format(slot=self._session.dialect.slot)
         await self._session.run_each(counting, [(key, 1) for key in account.path])
+
+    async def add_all(self, accounts: Sequence[Account]) -> None:
+        """Add many new accounts; those on their paths exist, or come before them."""
+        await self._session.insert(ACCOUNTS, [account_row(account) for account in accounts])
+        listings = [(key, account.date_created, account.account_id) for account in accounts for key in account.path]
+        await self._session.insert(ACCOUNT_LISTING, listings)
+        more = Counter(key for account in accounts for key in account.path)
+        counting = sql.ACCOUNT_COUNT_ADD.format(slot=self._session.dialect.slot)
+        await self._session.run_each(counting, sorted(more.items()))
 
     async def tree_key(self, within: str | None) -> str:
         """Return the list key of an account's tree; None: of the root's, which is everything."""

@@ -24,6 +24,7 @@ from clientry.storage.postgres.schema import read_schema
 from clientry.storage.records import Records
 from clientry.storage.rows import Row
 from clientry.storage.statements import POSTGRES
+from clientry.storage.tables import Table
 
 T = TypeVar("T")
 
@@ -47,6 +48,9 @@ class _Session:
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
         await self._connection.executemany(statement, many)
+
+    async def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
 
 
 class PostgresStorage:

@@ -22,9 +22,10 @@ from clientry.storage import statements as sql
 from clientry.storage.migration import refuse_pending
 from clientry.storage.records import Records, credentials_of
 from clientry.storage.rows import Row, client_of
-from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, outages
+from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, execute_many, outages
 from clientry.storage.sqlite.schema import read_schema
 from clientry.storage.statements import SQLITE
+from clientry.storage.tables import Table
 
 T = TypeVar("T")
 
@@ -46,8 +47,10 @@ class _Session:
         return execute(self._connection, statement, parameters)
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
-        for parameters in many:
-            execute(self._connection, statement, parameters)
+        execute_many(self._connection, statement, many)
+
+    async def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        execute_many(self._connection, table.insert, rows)
 
 
 class _Job(Generic[T]):

@@ -1,7 +1,7 @@
 """Connections to an SQLite file, on apsw, and what its errors mean."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
@@ -16,12 +16,7 @@ SAFE_VERSION: Final = (3, 51, 3)
 BUSY_TIMEOUT_MS: Final = 1_500
 """How long a statement waits for another process; below the two seconds within which every request is answered."""
 
-_PRAGMAS: Final = (
-    "journal_mode = wal",
-    "synchronous = full",
-    "foreign_keys = on",
-    "journal_size_limit = 67108864",
-)
+_PRAGMAS: Final = ("synchronous = full", "foreign_keys = on", "journal_size_limit = 67108864")
 OUTAGES: Final = (
     apsw.BusyError,
     apsw.LockedError,
@@ -50,7 +45,7 @@ def check_version(version: str) -> None:
 
 
 def connect(path: Path, *, reading: bool = False) -> apsw.Connection:
-    """Open a file that is there.
+    """Open a file that is there; one that is only read stays byte for byte as it is.
 
     Raises:
         ConfigurationError: it is no database.
@@ -62,7 +57,7 @@ def connect(path: Path, *, reading: bool = False) -> apsw.Connection:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             # Else every statement is planned anew whenever a parameter is bound: 16 µs a lookup instead of 3.
             connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-            for pragma in (*_PRAGMAS, f"query_only = {int(reading)}"):
+            for pragma in (*_PRAGMAS, "query_only = 1" if reading else "journal_mode = wal"):
                 execute(connection, f"PRAGMA {pragma}")
         except apsw.NotADBError:
             raise ConfigurationError(f"{path} is not a Clientry database.") from None
@@ -85,6 +80,11 @@ def execute(connection: apsw.Connection, statement: str, parameters: Row = ()) -
     """Run one statement to its end, so that nothing keeps the state of the database that it saw."""
     run = cast("Any", connection).execute  # its stub names a type of a newer Python
     return run(statement, parameters).fetchall()
+
+
+def execute_many(connection: apsw.Connection, statement: str, many: Iterable[Row]) -> None:
+    """Run one statement, which returns nothing, with one set of parameters after the other."""
+    cast("Any", connection).executemany(statement, many)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ def read_schema(path: Path) -> Schema:
         ConfigurationError: it is no database, or newer than the program.
         StorageUnavailable: it cannot be used now.
     """
-    connection = connect(path)
+    connection = connect(path, reading=True)
     try:
         with outages():
             return _schema(connection)

@@ -1,0 +1,71 @@
+"""A PostgreSQL database as the source or the target of a copy."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from clientry.database_url import DatabaseUrl
+from clientry.storage.migration import refuse_pending
+from clientry.storage.postgres.connection import Connection, connect, explained
+from clientry.storage.postgres.schema import migrate, read_schema
+from clientry.storage.rows import Row
+from clientry.storage.tables import Table
+from clientry.storage.transfer import BATCH
+
+
+class _Tables:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def count(self, table: Table) -> int:
+        return int((await self._connection.fetch(table.count))[0][0])
+
+    async def rows(self, table: Table) -> AsyncIterator[list[Row]]:
+        cursor = await cast("Any", self._connection).cursor(table.select)
+        while rows := await cursor.fetch(BATCH):
+            yield rows
+
+    async def add(self, table: Table, rows: Iterable[Row]) -> None:
+        await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
+
+
+@asynccontextmanager
+async def open_source(url: DatabaseUrl) -> AsyncGenerator[_Tables]:
+    """Open one state of a database.
+
+    Raises:
+        ConfigurationError: it cannot be used, or its schema is not what the program needs.
+    """
+    with explained(url):
+        refuse_pending(await read_schema(url))
+        connection = await connect(url)
+    try:
+        await _begin(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield _Tables(connection)
+    finally:
+        await connection.close(timeout=1)
+
+
+@asynccontextmanager
+async def open_target(url: DatabaseUrl) -> AsyncGenerator[_Tables]:
+    """Fill an empty database, in one transaction.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    with explained(url):
+        await migrate(url)
+        connection = await connect(url)
+    try:
+        await _begin(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        yield _Tables(connection)
+        await connection.execute("COMMIT")
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close(timeout=1)
+
+
+async def _begin(connection: Connection, statement: str) -> None:
+    """Begin a transaction that may take long, and be idle while the other side works."""
+    await connection.execute("SET idle_in_transaction_session_timeout = 0")
+    await connection.execute(statement)
