@@ -72,7 +72,7 @@ async def test_what_was_acknowledged_is_there_after_reopening(path: Path) -> Non
 async def test_o05_commits_are_flushed(storage: Storage) -> None:
     """The writer runs with synchronous=FULL in WAL mode: an acknowledgement means that it is on disk."""
     assert isinstance(storage, SqliteStorage)
-    connection = storage._writer_connection
+    connection = storage._writer._connection
     assert connection.pragma("synchronous") == 2
     assert connection.pragma("journal_mode") == "wal"
 
@@ -89,13 +89,13 @@ async def test_waiting_writes_share_a_commit(path: Path) -> None:
         commits += 1
         return False
 
-    storage._writer_connection.set_commit_hook(count_commit)
+    storage._writer._connection.set_commit_hook(count_commit)
     async with anyio.create_task_group() as group:
         for _ in range(200):
             group.start_soon(add_clients, storage, a_client(root))
     assert await count(storage, ClientFilter(None)) == 200
     assert commits < 50
-    storage._writer_connection.set_commit_hook(None)
+    storage._writer._connection.set_commit_hook(None)
     await storage.close()
 
 
@@ -104,7 +104,7 @@ async def test_f03_a_commit_that_fails_is_told_to_the_whole_group(path: Path) ->
     storage = SqliteStorage(path)
     root = an_account()
     await add_accounts(storage, root)
-    connection = storage._writer_connection
+    connection = storage._writer._connection
     pages = connection.pragma("page_count")
     connection.pragma("max_page_count", pages)
     failures = 0

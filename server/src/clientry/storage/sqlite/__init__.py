@@ -1,76 +1,34 @@
 """The SQLite engine, on apsw.
 
 Three kinds of connections: one on the event loop's thread for point reads, which take microseconds; one for each thread that
-reads lists; and one for the writer thread, which runs the bodies of all waiting writes, each in its own savepoint, and commits
-them at once: so a flush to disk is shared by whoever waits for it.
+reads lists; and one for the thread that writes.
 """
 
 import asyncio
-import queue
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
 from clientry.client import Client
-from clientry.errors import OutcomeUnknown, StorageUnavailable
-from clientry.storage import AlreadyTaken, Credentials, Snapshot, Transaction
+from clientry.errors import StorageUnavailable
+from clientry.storage import Credentials, Snapshot, Transaction
 from clientry.storage import statements as sql
 from clientry.storage.migration import refuse_pending
-from clientry.storage.records import Records, credentials_of
+from clientry.storage.records import credentials_of
 from clientry.storage.rows import Row, client_of
-from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, execute_many, outages
+from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, outages
 from clientry.storage.sqlite.schema import read_schema
-from clientry.storage.statements import SQLITE
-from clientry.storage.tables import Table
+from clientry.storage.sqlite.session import run_body
+from clientry.storage.sqlite.writer import Writer
 
 T = TypeVar("T")
 
-MAX_WAITING: Final = 10_000
-MAX_GROUP: Final = 500
 READERS: Final = 4
-
-
-class _Session:
-    """Runs SQL on one connection; never suspends."""
-
-    dialect = SQLITE
-    locks = False  # writes come one after another
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-
-    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
-        return execute(self._connection, statement, parameters)
-
-    async def run_each(self, statement: str, many: Iterable[Row]) -> None:
-        execute_many(self._connection, statement, many)
-
-    async def insert(self, table: Table, rows: Iterable[Row]) -> None:
-        execute_many(self._connection, table.insert, rows)
-
-
-class _Job(Generic[T]):
-    """A write that waits for its turn, and for the commit."""
-
-    def __init__(self, body: Callable[[Transaction], Awaitable[T]], loop: asyncio.AbstractEventLoop) -> None:
-        self.body = body
-        self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
-        self.result: T | None = None
-        self.failure: BaseException | None = None
-
-    def deliver(self) -> None:
-        """Tell the caller; on the event loop's thread."""
-        if self.future.done():
-            return
-        if self.failure is not None:
-            self.future.set_exception(self.failure)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]
+"""Threads that read lists."""
 
 
 class SqliteStorage:
@@ -88,14 +46,11 @@ class SqliteStorage:
         check_version(apsw.sqlite_lib_version())
         self._path = path
         refuse_pending(read_schema(path))
-        self._writer_connection = connect(path)
-        self._inline = connect(self._path, reading=True)
+        self._writer = Writer(path)
+        self._inline = connect(path, reading=True)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="clientry-reader")
         self._reader_connections: list[apsw.Connection] = []
-        self._waiting: queue.Queue[_Job[Any] | None] = queue.Queue(MAX_WAITING)
-        self._writer = threading.Thread(target=self._write_groups, name="clientry-writer")
-        self._writer.start()
 
     async def credentials(self, client_id: str) -> Credentials | None:
         """Return a client with its secrets, None where there is none."""
@@ -130,12 +85,7 @@ class SqliteStorage:
 
     async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `body` on the writer's thread, and return when it is on disk."""
-        job = _Job(body, asyncio.get_running_loop())
-        try:
-            self._waiting.put_nowait(job)
-        except queue.Full:
-            raise StorageUnavailable("too many writes are waiting") from None
-        return await job.future
+        return await self._writer.write(body)
 
     async def check(self) -> None:
         """Return if the database can be read and written."""
@@ -143,10 +93,9 @@ class SqliteStorage:
 
     async def close(self) -> None:
         """Finish the writes that were accepted and close every connection."""
-        self._waiting.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
         self._readers.shutdown()
-        for connection in (*self._reader_connections, self._inline, self._writer_connection):
+        for connection in (*self._reader_connections, self._inline):
             connection.close()
 
     def _read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
@@ -157,70 +106,9 @@ class SqliteStorage:
         with outages():
             execute(connection, "BEGIN")
             try:
-                return _run(body, Records(_Session(connection)))
+                return run_body(body, connection)
             finally:
                 execute(connection, "ROLLBACK")
-
-    def _write_groups(self) -> None:
-        """Take whatever waits, run it, commit it, tell everybody; until there is a None."""
-        while (job := self._waiting.get()) is not None:
-            group = [job]
-            last = False
-            while len(group) < MAX_GROUP and not self._waiting.empty():
-                following = self._waiting.get()
-                if following is None:
-                    last = True
-                    break
-                group.append(following)
-            self._write_group(group)
-            for done in group:
-                done.loop.call_soon_threadsafe(done.deliver)
-            if last:
-                return
-
-    def _write_group(self, group: list[_Job[Any]]) -> None:
-        connection = self._writer_connection
-        committing = False
-        try:
-            execute(connection, "BEGIN IMMEDIATE")
-            for job in group:
-                self._write_one(job)
-            committing = True
-            execute(connection, "COMMIT")
-        except (*OUTAGES, StorageUnavailable) as problem:
-            if connection.in_transaction:
-                execute(connection, "ROLLBACK")
-            # A commit that could not be flushed may be found in the log all the same after a crash.
-            unknown = committing and isinstance(problem, apsw.IOError)
-            kind = OutcomeUnknown if unknown else StorageUnavailable
-            for job in group:
-                job.failure = kind(type(problem).__name__)
-
-    def _write_one(self, job: _Job[Any]) -> None:
-        """Run one body in its own savepoint; an outage ends the whole group, any other failure only this body."""
-        connection = self._writer_connection
-        execute(connection, "SAVEPOINT body")
-        try:
-            job.result = _run(job.body, Records(_Session(connection)))
-        except OUTAGES:
-            raise
-        except apsw.ConstraintError:
-            job.failure = AlreadyTaken()
-            execute(connection, "ROLLBACK TO body")
-        except BaseException as problem:
-            job.failure = problem
-            execute(connection, "ROLLBACK TO body")
-        execute(connection, "RELEASE body")
-
-
-def _run(body: Callable[[Records], Awaitable[T]], records: Records) -> T:
-    """Run a body to its end, at once: nothing that it may await suspends."""
-    steps = body(records).__await__()
-    try:
-        next(steps)
-    except StopIteration as end:
-        return end.value
-    raise RuntimeError("The body of a transaction awaited something other than its transaction.")
 
 
 async def _nothing(_transaction: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ class _Tables:
         return int(execute(self._connection, table.count)[0][0])
 
     async def rows(self, table: Table) -> AsyncIterator[list[Row]]:
-        found = cast("Any", self._connection).execute(table.select)
+        found: Iterator[Row] = cast("Any", self._connection).execute(table.select)
         while rows := list(islice(found, BATCH)):
             yield rows
 

@@ -1,0 +1,42 @@
+"""Whose turn it is to write, among the processes that share a file.
+
+SQLite lets one process write at a time, and those that wait look again and again, at growing intervals: beside a busy process
+another one may never get its turn. Two locks in a row are fair: whoever waits for the second one holds the first, so the process
+that has just written has to stand behind it.
+"""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Turnstile:
+    """Lets one process after the other through. `path`: of the database; the locks are files beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._next = _open(path.with_name(path.name + "-next"))
+        self._writing = _open(path.with_name(path.name + "-writing"))
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Wait for the turn of this process, and keep it."""
+        fcntl.flock(self._next, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._writing, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._next, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._writing, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the files; they stay where they are, because others may be waiting at them."""
+        os.close(self._next)
+        os.close(self._writing)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
