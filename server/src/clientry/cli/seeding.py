@@ -18,6 +18,7 @@ from clientry.operation import Deed, audited, draw_occasion
 from clientry.secret import ClientSecret
 from clientry.server import Registry, open_registry
 from clientry.storage import Snapshot, Transaction
+from clientry.storage.engines import analyze
 
 BATCH = 2_000
 """Clients, or accounts, in a transaction."""
@@ -53,6 +54,7 @@ async def plant(
                 await seeder.add_clients([owners[(done + number) % len(owners)] for number in range(size)], done)
                 done += size
                 on_progress(size)
+        await analyze(settings.database_url)
         return top.account_id
 
 

@@ -75,6 +75,23 @@ async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
         raise _unusable(url, problem) from None
 
 
+async def analyze(url: DatabaseUrl) -> None:
+    """Have the database count what it holds, after much was added at once; later it does so by itself.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres.connection import connect, explained
+
+        with explained(url):
+            connection = await connect(url)
+            try:
+                await connection.execute("ANALYZE")
+            finally:
+                await connection.close(timeout=1)
+
+
 def open_source(url: DatabaseUrl) -> AbstractAsyncContextManager[Source]:
     """Return one state of a database, to copy from.
 

@@ -182,13 +182,10 @@ def shape_of(wanted: ClientFilter) -> ListShape:
 def client_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
     """Return the statement for consecutive rows of a list of clients, newest first.
 
-    The list is a merge of at most four ranges of one index, one per state and type, so that a page costs the same wherever it is.
     Parameters: list key, date and id of the position, [name], [owner], limit, offset. `start`: see `_BOUNDS`.
     """
-    keys = _keys(shape, _BOUNDS[start], dialect)
     return (
-        f"SELECT {_CLIENT} FROM (SELECT k.date_created, k.client_id FROM ({keys}) AS k "
-        f"ORDER BY k.date_created DESC, k.client_id DESC LIMIT {_at(shape, 4)} OFFSET {_at(shape, 5)}) AS l "
+        f"SELECT {_CLIENT} FROM ({_merged(shape, _BOUNDS[start], 'DESC', dialect)}) AS l "
         "JOIN clients AS c ON c.client_id = l.client_id ORDER BY l.date_created DESC, l.client_id DESC"
     )
 
@@ -196,11 +193,7 @@ def client_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
 @cache
 def client_back(shape: ListShape, dialect: Dialect) -> str:
     """Return the statement for the positions newer than one, the nearest first. Parameters as in `client_slice`."""
-    keys = _keys(shape, _BOUNDS["newer"], dialect)
-    return (
-        f"SELECT k.date_created, k.client_id FROM ({keys}) AS k "
-        f"ORDER BY k.date_created, k.client_id LIMIT {_at(shape, 4)} OFFSET {_at(shape, 5)}"
-    )
+    return _merged(shape, _BOUNDS["newer"], "ASC", dialect)
 
 
 @cache
@@ -216,7 +209,7 @@ def client_count(shape: ListShape, dialect: Dialect) -> str:
             "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM client_counts "
             f"WHERE list_key = $1 AND enabled IN ({states}) AND client_type IN ({types})"
         )
-    keys = _keys(shape, "", dialect, first=2)
+    keys = " UNION ALL ".join(_ranges(shape, "", dialect, first=2))
     return f"SELECT COUNT(*) FROM ({keys}) AS k"
 
 
@@ -248,7 +241,22 @@ def start_kind(start: Start) -> str:
     return "after" if start.after is not None else "at" if start.at is not None else "newest"
 
 
-def _keys(shape: ListShape, bound: str, dialect: Dialect, first: int = 4) -> str:
+def _merged(shape: ListShape, bound: str, direction: str, dialect: Dialect) -> str:
+    """Return the statement for the keys of a list, in order.
+
+    It is a merge of at most four ranges of one index, one per state and type, each read no further than the rows that are wanted:
+    so a page costs the same wherever it is. (PostgreSQL reads a range whole if it is not told the order and the end of each.)
+    """
+    order = f"ORDER BY k.date_created {direction}, k.client_id {direction}"
+    limit, offset = (f"CAST(${number + shape.by_name + shape.by_owner} AS BIGINT)" for number in (4, 5))
+    ranges = " UNION ALL ".join(
+        f"SELECT date_created, client_id FROM ({one} {order} LIMIT {limit} + {offset}) AS r{number}"
+        for number, one in enumerate(_ranges(shape, bound, dialect))
+    )
+    return f"SELECT k.date_created, k.client_id FROM ({ranges}) AS k {order} LIMIT {limit} OFFSET {offset}"
+
+
+def _ranges(shape: ListShape, bound: str, dialect: Dialect, first: int = 4) -> list[str]:
     """Return the ranges of the index, one SELECT each; text parameters are numbered from `first` on."""
     conditions = [bound.format(id="k.client_id")]
     number = first
@@ -258,13 +266,9 @@ def _keys(shape: ListShape, bound: str, dialect: Dialect, first: int = 4) -> str
     if shape.by_owner:
         conditions.append(f"AND c.client_owner_folded = ${number}")
     joined = "JOIN clients AS c ON c.client_id = k.client_id " if shape.by_text else ""
-    return " UNION ALL ".join(
+    return [
         f"SELECT k.date_created, k.client_id FROM client_listing AS k {joined}"
         f"WHERE k.list_key = $1 AND k.enabled = {int(state)} AND k.client_type = '{kind.value}' {' '.join(conditions)}"
         for state in shape.enabled
         for kind in shape.types
-    )
-
-
-def _at(shape: ListShape, number: int) -> str:
-    return f"${number + shape.by_name + shape.by_owner}"
+    ]
