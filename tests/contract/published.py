@@ -49,7 +49,7 @@ class Checked(Registry):
     @property
     def bearer(self) -> tuple[str, str]:
         """The header with the admin client's token."""
-        return bearer(self._token)
+        return bearer(self.token)
 
 
 def check(reply: Reply, url: str, method: str, path: str) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.conftest import StartServer
+from tests.faults.conftest import TwoNodes
 from tests.support.postgres import Postgres
 from tests.support.proxy import Mode, Proxy
 from tests.support.registry import Credentials, Registry
@@ -29,13 +30,13 @@ class Node(Registry):
         self.postgres = postgres
         self.database = database
 
-    def token(self) -> Reply:
+    def ask(self) -> Reply:
         return ask_token(self.url, self.admin.form)
 
     def recovers(self, within: float = 2.0) -> None:
         """Wait until tokens, changes and readiness are back, without a restart."""
         deadline = time.monotonic() + within
-        while self.token().status != 200 or send(self.url, "GET", "/readyz").status != 200:
+        while self.ask().status != 200 or send(self.url, "GET", "/readyz").status != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert self.create()
@@ -61,7 +62,7 @@ def requests(node: Node) -> dict[str, Callable[[], Reply]]:
     client_id = node.admin.client_id
     body = {"name": "x", "locked": False, "scopes": {"products": []}}
     return {
-        "token": node.token,
+        "token": node.ask,
         "get": lambda: node.call("GET", f"/v1/clients/{client_id}"),
         "list": lambda: node.call("GET", "/v1/clients?page_size=5&page_number=1"),
         "create": lambda: node.call("POST", "/v1/clients", body),
@@ -109,7 +110,7 @@ def test_f08_a_silent_database_is_not_waited_for(node: Node) -> None:
     node.proxy.become(Mode.BLACK_HOLE)
     assert 504 in check_refusals(node)
     with ThreadPoolExecutor(64) as pool:
-        replies = [asked.result() for asked in [pool.submit(timed, node.token) for _ in range(64)]]
+        replies = [asked.result() for asked in [pool.submit(timed, node.ask) for _ in range(64)]]
     assert {reply.status for reply, _ in replies} <= {503, 504}
     assert max(seconds for _, seconds in replies) < WITHIN + SLACK
     node.proxy.become(Mode.PASS)
@@ -137,7 +138,7 @@ def test_f09_a_locked_table_is_a_timeout_and_not_a_standstill(node: Node) -> Non
     locking.start()
     time.sleep(0.5)
     with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(timed, node.token) for _ in range(8)]
+        waiting = [pool.submit(timed, node.ask) for _ in range(8)]
         while not all(one.done() for one in waiting):
             reply, seconds = timed(lambda: send(node.url, "GET", "/healthz"))
             assert reply.status == 200
@@ -167,10 +168,10 @@ def test_f08_a_commit_whose_answer_is_lost_is_unknown(node: Node) -> None:
 @pytest.mark.parametrize("how", ["cut", "close_halves"])
 def test_f08_broken_connections_are_replaced(node: Node, how: str) -> None:
     """After a reset, or an end, of every connection the next look-up is answered at once: reading twice changes nothing."""
-    assert node.token().status == 200
+    assert node.ask().status == 200
     getattr(node.proxy, how)()
     time.sleep(0.1)
-    assert node.token().status == 200
+    assert node.ask().status == 200
     node.recovers()
 
 
@@ -234,20 +235,11 @@ def test_f06_what_was_acknowledged_survives_a_crash_of_the_database(node: Node) 
     assert listed["meta"]["count"] == len(listed["clients"])
 
 
-def test_f21_a_client_disabled_on_one_node_is_refused_by_the_other(
-    start_server: StartServer, own_postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_f21_a_client_disabled_on_one_node_is_refused_by_the_other(two_nodes: TwoNodes, own_postgres: Postgres) -> None:
     """From the next request on, without any notification between the nodes: no token, and no answer of the API."""
-    database = own_postgres.new_database()
-    first = start_server(database=database)
-    data = tmp_path_factory.mktemp("second") / "data"
-    data.mkdir()
-    for name in ("pepper", "key-encryption-key", "clientry.toml"):
-        (data / name).write_bytes((first.data / name).read_bytes())
-    data.with_suffix(".json").write_bytes(first.data.with_suffix(".json").read_bytes())
-    second = start_server(data, env={"CLIENTRY_PUBLIC_URL": first.url})
-    registry = Registry(first.url, first.admin)
-    other = Registry(second.url, first.admin)
+    env = {"CLIENTRY_PUBLIC_URL": "http://127.0.0.1:1"}
+    first, second = two_nodes(own_postgres.new_database(), env=env)
+    registry, other = Registry(first.url, first.admin), Registry(second.url, second.admin)
     for _ in range(50):
         client = registry.create()
         reply = ask_token(second.url, client.form)

@@ -28,11 +28,11 @@ class Registry:
     def __init__(self, url: str, admin: Credentials) -> None:
         self.url = url
         self.admin = admin
-        self._token = access_token(url, admin)
+        self.token = access_token(url, admin)
 
     def call(self, method: str, path: str, body: object = None, token: str | None = None) -> Reply:
         """Send one request, as the admin client unless another token is given; the answer may be a refusal."""
-        headers = [bearer(token or self._token)]
+        headers = [bearer(token or self.token)]
         if body is None:
             return send(self.url, method, path, headers)
         return send(self.url, method, path, [*headers, ("Content-Type", "application/json")], json.dumps(body).encode())

@@ -82,9 +82,15 @@ def ask_token(
     url: str, form: Pairs | bytes, headers: Iterable[tuple[str, str | bytes]] = (), media_type: str = FORM
 ) -> Reply:
     """Send one token request; a form that is no bytes is encoded."""
+    method, path, own, body = token_request(form, media_type)
+    return send(url, method, path, [*own, *headers], body)
+
+
+def token_request(form: Pairs | bytes, media_type: str = FORM) -> tuple[str, str, list[tuple[str, str]], bytes]:
+    """Return method, path, headers and body of a token request."""
     pairs = form.items() if isinstance(form, Mapping) else form
     body = pairs if isinstance(pairs, bytes) else urlencode(list(pairs)).encode()
-    return send(url, "POST", TOKEN_PATH, [("Content-Type", media_type), *headers], body)
+    return "POST", TOKEN_PATH, [("Content-Type", media_type)], body
 
 
 def basic(user: str | bytes, password: str | bytes, scheme: str = "Basic") -> tuple[str, str]:

@@ -47,14 +47,19 @@ class Limits(Struct, frozen=True):
     refusals: Refusals
 
 
-class Outbox:
-    """Whole answers of one turn of the event loop, written together at its end.
+class Shared:
+    """What the connections of a process share: whether it is ending, and the answers of one turn of the event loop.
 
-    Each write to a client that sleeps wakes it, which costs as much as signing a token where processors are virtual; the second
-    write to a client that is awake costs a fraction. A request that is alone waits for nobody.
+    Whole answers are written together at the turn's end. Each write to a client that sleeps wakes it, which costs as much as
+    signing a token where processors are virtual; the second write to a client that is awake costs a fraction. A request that is
+    alone waits for nobody.
+
+    Attributes:
+        ending: every connection ends with its next answer, so that its client goes elsewhere in good order.
     """
 
     def __init__(self) -> None:
+        self.ending = False
         self._answers: list[tuple[RequestResponseCycle, bytes]] = []
 
     def put(self, cycle: RequestResponseCycle, answer: bytes) -> None:
@@ -79,10 +84,10 @@ class _HeadTooLarge(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, limits: Limits, outbox: Outbox, **arguments: Any) -> None:
+    def __init__(self, limits: Limits, shared: Shared, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._limits = limits
-        self._outbox = outbox
+        self._shared = shared
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._raw_bytes = 0
@@ -151,7 +156,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if len(self.connections) > self._limits.max_connections:
             app = _Overloaded(self._limits.refusals.overloaded)
-        cycle.send = cast("Any", _OneWrite(cycle, self._outbox))
+        cycle.keep_alive = cycle.keep_alive and not self._shared.ending
+        cycle.send = cast("Any", _OneWrite(cycle, self._shared))
         cycle.scope["clientry.arrived"] = lambda: not cycle.more_body  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
@@ -193,9 +199,9 @@ class _OneWrite:
     Everything else (parts, HEAD, 204, the end of a connection) is uvicorn's own business, and goes to it unchanged.
     """
 
-    def __init__(self, cycle: RequestResponseCycle, outbox: Outbox) -> None:
+    def __init__(self, cycle: RequestResponseCycle, shared: Shared) -> None:
         self._cycle = cycle
-        self._outbox = outbox
+        self._shared = shared
         self._plain = cycle.send
         self._start: Any = None
 
@@ -231,7 +237,7 @@ class _OneWrite:
         if head.count(b"\n") != len(headers) + 1:
             raise RuntimeError("a header has a line feed in it")
         cycle.response_started = cycle.response_complete = True
-        self._outbox.put(cycle, b"%b\r\n%b" % (head, body))
+        self._shared.put(cycle, b"%b\r\n%b" % (head, body))
 
 
 class _Overloaded:

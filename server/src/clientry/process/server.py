@@ -21,7 +21,7 @@ import uvicorn
 from msgspec import Struct
 
 from clientry.errors import ConfigurationError
-from clientry.process.protocol import BoundedProtocol, Limits, Outbox
+from clientry.process.protocol import BoundedProtocol, Limits, Shared
 
 
 class Listener(Struct, frozen=True):
@@ -102,9 +102,10 @@ async def run(
     Raises:
         ConfigurationError: certificate and key cannot be read, or do not belong together.
     """
+    shared = Shared()
     config = uvicorn.Config(
         app,
-        http=cast("Any", functools.partial(BoundedProtocol, listener.limits, Outbox())),
+        http=cast("Any", functools.partial(BoundedProtocol, listener.limits, shared)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -125,7 +126,7 @@ async def run(
     # What is there now stays: without this every full collection walks it all, and requests wait 20 ms for it.
     gc.collect()
     gc.freeze()
-    server = _Server(config, signs, listener.drain_delay)
+    server = _Server(config, signs, shared, listener.drain_delay)
     if lifeline is not None:
         asyncio.get_running_loop().add_reader(lifeline, server.let_go, lifeline)
     await server.serve([taken])
@@ -135,9 +136,10 @@ async def run(
 class _Server(uvicorn.Server):
     """Ends with the exit code of its own choice: uvicorn raises the signal again, which makes it 143."""
 
-    def __init__(self, config: uvicorn.Config, signs: Signs, drain_delay: int) -> None:
+    def __init__(self, config: uvicorn.Config, signs: Signs, shared: Shared, drain_delay: int) -> None:
         super().__init__(config)
         self._signs = signs
+        self._shared = shared
         self._drain_delay = drain_delay
         self._asked = False
 
@@ -168,6 +170,7 @@ class _Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         self._asked = True
+        self._shared.ending = True
         self._signs.on_draining()
         if self._drain_delay and sig == signal.SIGTERM:
             loop = asyncio.get_running_loop()

@@ -47,8 +47,8 @@ class Session(Protocol):
         """Whether a client that is read must stay as it is until the transaction ends."""
         ...
 
-    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
-        """Run one statement and return its rows."""
+    async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
+        """Run one statement and return its rows. `scans`: it may look at a whole list, and take seconds."""
         ...
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
@@ -75,22 +75,26 @@ class Clients:
 
     async def count(self, wanted: ClientFilter) -> int:
         """Return exactly how many clients there are."""
-        statement = sql.client_count(sql.shape_of(wanted), self._session.dialect)
-        rows = await self._session.run(statement, (await self._list_key(wanted), *_texts(wanted)))
+        shape = sql.shape_of(wanted)
+        statement = sql.client_count(shape, self._session.dialect)
+        parameters = (await self._list_key(wanted), *_texts(wanted))
+        rows = await self._session.run(statement, parameters, scans=shape.by_text)
         return int(rows[0][0])
 
     async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
         """Return at most `limit` clients from `start` on, newest first."""
-        statement = sql.client_slice(sql.shape_of(wanted), sql.start_kind(start), self._session.dialect)
+        shape = sql.shape_of(wanted)
+        statement = sql.client_slice(shape, sql.start_kind(start), self._session.dialect)
         key = await self._list_key(wanted)
         parameters = (key, *_position(start), *_texts(wanted), limit + 1, start.offset)
-        return _slice(await self._session.run(statement, parameters), limit, client_of)
+        return _slice(await self._session.run(statement, parameters, scans=shape.by_text), limit, client_of)
 
     async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
         """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
-        statement = sql.client_back(sql.shape_of(wanted), self._session.dialect)
+        shape = sql.shape_of(wanted)
+        statement = sql.client_back(shape, self._session.dialect)
         parameters = (await self._list_key(wanted), before.date_created, before.id, *_texts(wanted))
-        return await _back(self._session, statement, parameters, rows)
+        return await _back(self._session, statement, parameters, rows, scans=shape.by_text)
 
     async def add(self, client: Client) -> None:
         """Add a new client."""
@@ -323,9 +327,11 @@ def _slice(rows: list[Row], limit: int, record: Callable[[Row], RecordT]) -> Sli
     return Slice(tuple(record(row) for row in rows[:limit]), more=len(rows) > limit)
 
 
-async def _back(session: Session, statement: str, parameters: Row, rows: int) -> Position | None:
-    found = await session.run(statement, (*parameters, 1, rows - 1))
+async def _back(
+    session: Session, statement: str, parameters: Row, rows: int, *, scans: bool = False
+) -> Position | None:
+    found = await session.run(statement, (*parameters, 1, rows - 1), scans=scans)
     if not found:
         # There are fewer: the newest is the last that an ordered walk over fewer than `rows` rows finds.
-        found = (await session.run(statement, (*parameters, rows, 0)))[-1:]
+        found = (await session.run(statement, (*parameters, rows, 0), scans=scans))[-1:]
     return Position(*found[0]) if found else None

@@ -17,7 +17,7 @@ from clientry.database_url import DatabaseUrl
 from clientry.errors import OutcomeUnknown, StorageUnavailable
 from clientry.storage import AlreadyTaken, Credentials, LostUpdate, Snapshot, Transaction
 from clientry.storage.migration import refuse_pending
-from clientry.storage.postgres.connection import AGAIN, TIMEOUT, Connection, explained, outages
+from clientry.storage.postgres.connection import AGAIN, SCAN_TIMEOUT, TIMEOUT, Connection, explained, outages
 from clientry.storage.postgres.look_ups import LookUps
 from clientry.storage.postgres.pool import Pool
 from clientry.storage.postgres.schema import read_schema
@@ -39,11 +39,14 @@ class _Session:
 
     dialect = POSTGRES
 
-    def __init__(self, connection: Connection, *, locks: bool = False) -> None:
+    def __init__(self, connection: Connection, limit: asyncio.Timeout, *, locks: bool = False) -> None:
         self._connection = connection
+        self._limit = limit
         self.locks = locks
 
-    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
+    async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
+        if scans:  # the database has just answered, so it is there: a long search is no outage
+            self._limit.reschedule(asyncio.get_running_loop().time() + SCAN_TIMEOUT)
         return await self._connection.fetch(statement, *parameters)
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
@@ -72,10 +75,10 @@ class PostgresStorage:
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         """Run `body` over one consistent state."""
         with outages():
-            async with asyncio.timeout(TIMEOUT), self._pool.connection() as connection:
+            async with asyncio.timeout(TIMEOUT) as limit, self._pool.connection() as connection:
                 await connection.execute(_READ)
                 try:
-                    result = await body(Records(_Session(connection)))
+                    result = await body(Records(_Session(connection, limit)))
                 except Exception:
                     await _roll_back(connection)
                     raise
@@ -124,7 +127,7 @@ class PostgresStorage:
             async with asyncio.timeout_at(deadline) as limit, self._pool.connection() as connection:
                 await connection.execute(_WRITE)
                 try:
-                    result = await body(Records(_Session(connection, locks=locks)))
+                    result = await body(Records(_Session(connection, limit, locks=locks)))
                 except Exception:
                     await _roll_back(connection)
                     raise

@@ -16,6 +16,9 @@ CONNECT_TIMEOUT: Final = 0.8
 TIMEOUT: Final = 1.6
 """Seconds that a read or a write may take, waiting for a connection included; every request is answered within two."""
 
+SCAN_TIMEOUT: Final = 15.0
+"""Seconds that the search for a text in a whole list may take."""
+
 _SERVER_SETTINGS: Final = {
     "application_name": "clientry",
     "jit": "off",

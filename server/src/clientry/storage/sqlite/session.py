@@ -23,8 +23,8 @@ class Session:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
-    async def run(self, statement: str, parameters: Row = ()) -> list[Row]:
-        """Run one statement and return its rows."""
+    async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
+        """Run one statement and return its rows; those who read lists have threads of their own, and wait."""
         return execute(self._connection, statement, parameters)
 
     async def run_each(self, statement: str, many: Iterable[Row]) -> None:
