@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(UV) pip install --quiet --python $(BIN)/python
 PYTEST_ARGS ?=
+FAULTS ?= full
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types layers check bench lock clean
+.PHONY: help setup run test test-faults test-failover lint types layers check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +21,12 @@ run: $(VENV)/.run ## Set up and run Clientry on http://127.0.0.1:8080 with its d
 
 test: check ## Set up and run all checks: ruff, pyright, import-linter, pytest
 	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+test-faults: $(VENV)/.dev ## Kill, starve and cut off servers and databases, for half an hour (FAULTS=short: four minutes)
+	CLIENTRY_FAULTS=$(FAULTS) $(BIN)/pytest tests/faults $(PYTEST_ARGS)
+
+test-failover: $(VENV)/.failover ## Kill, freeze, cut off and switch over the leader of a Patroni cluster (needs etcd)
+	$(BIN)/pytest -s tests/failover $(PYTEST_ARGS)
 
 check: lint types layers ## Set up and run the static checks only
 
@@ -41,6 +48,7 @@ lock: $(UV) ## Renew the pinned, hashed requirements
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/build.in -o requirements/build.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" server/pyproject.toml -o requirements/server.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/server.txt server/pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/failover.in -o requirements/failover.txt
 
 clean: ## Remove what `setup` made (not your data)
 	rm -rf $(VENV) .uv
@@ -63,4 +71,9 @@ $(VENV)/.run: $(UV) requirements/build.txt requirements/server.txt server/pyproj
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@echo "Installing the tools for the checks into $(VENV) ..."
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.failover: $(VENV)/.dev requirements/failover.txt
+	@echo "Installing Patroni into $(VENV) ..."
+	@$(PIP) --require-hashes -r requirements/failover.txt
 	@touch $@

@@ -17,6 +17,10 @@ MAX_DISCARDED: Final = 1_048_576
 """Bytes of a body that are thrown away after its answer, so that the client can read it, before the connection is broken."""
 
 
+OVERLOAD_PAUSE: Final = 0.5
+"""Seconds that a connection too many waits for its refusal."""
+
+
 class Refusals(Struct, frozen=True):
     """Bodies of the answers that are given before a request reaches the application; JSON.
 
@@ -93,11 +97,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._raw_bytes = 0
         self._in_head = True
         self._discarded = 0
+        self._is_one_too_many = False
         self._refusal = limits.refusals.malformed
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing is closed."""
         super().connection_made(transport)
+        self._is_one_too_many = len(self.connections) > self._limits.max_connections
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._answer(b"400 Bad Request", self._refusal)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if len(self.connections) > self._limits.max_connections:
+        if self._is_one_too_many:
             app = _Overloaded(self._limits.refusals.overloaded)
         cycle.keep_alive = cycle.keep_alive and not self._shared.ending
         cycle.send = cast("Any", _OneWrite(cycle, self._shared))
@@ -241,12 +247,16 @@ class _OneWrite:
 
 
 class _Overloaded:
-    """An application that answers 503 and closes the connection."""
+    """An application that answers 503 and closes the connection.
+
+    It waits a moment first: clients that come back at once would otherwise take the time of those that are served.
+    """
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(OVERLOAD_PAUSE)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(self._body)).encode()),

@@ -5,6 +5,7 @@ reads lists; and one for the thread that writes.
 """
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 READERS: Final = 4
 """Threads that read lists."""
+MIN_FREE: Final = 1_048_576
+"""Bytes of the disk below which the database counts as one that cannot be written."""
 
 
 class SqliteStorage:
@@ -88,7 +91,10 @@ class SqliteStorage:
         return await self._writer.write(body)
 
     async def check(self) -> None:
-        """Return if the database can be read and written."""
+        """Return if the database can be read and written, and the disk has room for more."""
+        with outages():
+            if shutil.disk_usage(self._path.parent).free < MIN_FREE:
+                raise StorageUnavailable("the disk is full")
         await self.write(_nothing)
 
     async def close(self) -> None:
