@@ -67,10 +67,11 @@ def initialise(data: Path) -> dict[str, str]:
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def clientry(data: Path) -> Process:
-    """Return Clientry, one worker, SQLite, with its log of every request."""
+def clientry(data: Path, workers: int = 1) -> Process:
+    """Return Clientry on a data directory, with its log of every request."""
     port = free_port()
-    return Process([str(CLIENTRY), "serve", "--data", str(data), "--port", str(port)], port, "/readyz")
+    command = [str(CLIENTRY), "serve", "--data", str(data), "--port", str(port), "--workers", str(workers)]
+    return Process(command, port, "/readyz")
 
 
 def peer() -> Process | str:

@@ -102,9 +102,10 @@ class Load:
         elif chance.random() < 0.5:
             if self._acknowledged(registry, "PATCH", path, {"enabled": False}) is not None:
                 self._dead[client.client_id] = client
-        elif self._acknowledged(registry, "DELETE", path, None) is not None:
-            self._dead[client.client_id] = client
-            self._names.pop(client.client_id)
+        else:
+            self._names.pop(client.client_id)  # from here on it may be gone, whatever the answer
+            if self._acknowledged(registry, "DELETE", path, None) is not None:
+                self._dead[client.client_id] = client
 
     def _acknowledged(self, registry: Registry, method: str, path: str, body: object) -> bytes | None:
         reply = registry.call(method, path, body)
