@@ -14,7 +14,6 @@ from clientry.errors import BadRequest, Conflict, NotFound
 from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
 from clientry.operation import (
     Deed,
-    Occasion,
     audited,
     draw_occasion,
     ensure_still_valid,
@@ -43,11 +42,11 @@ class NewSecret(Struct, frozen=True):
 class CreatedSecret(Struct, frozen=True):
     """A new secret: what is kept of it and, this once, itself. It is in no repr."""
 
-    secret: ClientSecret
+    kept: ClientSecret
     client_secret: str
 
     def __repr__(self) -> str:
-        return f"CreatedSecret(secret_id={self.secret.secret_id!r})"
+        return f"CreatedSecret(secret_id={self.kept.secret_id!r})"
 
 
 class SecretRegistry:
@@ -111,11 +110,13 @@ class SecretRegistry:
                     f"The client has {MAX_LIVE_SECRETS} live secrets already. Delete one of them first, "
                     "or end them all with others_end_after 0."
                 )
+            await _claim(transaction, client)
             for old in kept:
                 await transaction.secrets.delete(old)
             for one in (*staying, made):
                 await transaction.secrets.add(one)
-            await _note(caller, transaction, client, Change("secret.create", before, (*staying, made)), occasion)
+            deed = _deed("secret.create", client, before, (*staying, made))
+            await transaction.audit_events.append(audited(caller, deed, occasion))
 
         await self._storage.write(body)
         return CreatedSecret(made, client_secret)
@@ -142,20 +143,14 @@ class SecretRegistry:
                 raise Conflict(
                     "It is the last live secret of an enabled client. Create another one first, or disable the client."
                 )
+            await _claim(transaction, client)
             for old in before:
                 if old not in staying:
                     await transaction.secrets.delete(old)
-            await _note(caller, transaction, client, Change("secret.delete", before, staying), occasion)
+            deed = _deed("secret.delete", client, before, staying)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
 
         await self._storage.write(body)
-
-
-class Change(Struct, frozen=True):
-    """What became of a client's secrets: the operation, those before, and those after."""
-
-    operation: str
-    before: tuple[ClientSecret, ...]
-    after: tuple[ClientSecret, ...]
 
 
 async def _unlocked(caller: Caller, transaction: Transaction, client_id: str) -> Client:
@@ -165,12 +160,15 @@ async def _unlocked(caller: Caller, transaction: Transaction, client_id: str) ->
     return client
 
 
-async def _note(caller: Caller, transaction: Transaction, client: Client, change: Change, occasion: Occasion) -> None:
-    """Change the client's version, and write the audit event."""
+async def _claim(transaction: Transaction, client: Client) -> None:
+    """Change the client's version, before anything is done to its secrets: of two changes that meet here one starts again."""
     await transaction.clients.replace(client, structs.replace(client, version=client.version + 1))
-    before, after = ({"secrets": [one.described for one in some]} for some in (change.before, change.after))
-    deed = Deed(change.operation, client.account_id, client.client_id, before, after)
-    await transaction.audit_events.append(audited(caller, deed, occasion))
+
+
+def _deed(operation: str, client: Client, before: tuple[ClientSecret, ...], after: tuple[ClientSecret, ...]) -> Deed:
+    old: dict[str, object] = {"secrets": [one.described for one in before]}
+    new: dict[str, object] = {"secrets": [one.described for one in after]}
+    return Deed(operation, client.account_id, client.client_id, old, new)
 
 
 def _live(kept: tuple[ClientSecret, ...], now: float) -> tuple[ClientSecret, ...]:

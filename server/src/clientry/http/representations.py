@@ -146,10 +146,10 @@ def secret_body(secret: ClientSecret) -> SecretBody:
 
 def created_secret_body(created: CreatedSecret) -> CreatedSecretBody:
     """Return a new secret as the API shows it, this once."""
-    shown = secret_body(created.secret)
+    shown = secret_body(created.kept)
     return CreatedSecretBody(
         message=SECRET_SHOWN_ONCE,
-        client_id=created.secret.client_id,
+        client_id=created.kept.client_id,
         secret_id=shown.secret_id,
         client_secret=created.client_secret,
         hint=shown.hint,
