@@ -252,7 +252,8 @@ against {SMALL:,} clients in one account: what a request costs, as a multiple. M
 {rows}
 
 *token* and *get*: {SAMPLE:,} of the clients in turn, chosen at random. *worst page / first*: the slowest of {PLACES - 1}
-places along the walk over `next_page_url`, pages of {PAGE}, against the first page, neither read for the first time. *count*: the worst of no
+places along the walk over `next_page_url`, pages of {PAGE}, against the first page, neither read for the
+first time. *count*: the worst of no
 filter, `client_type` and `status`.
 *text filter*: a `name` that is looked for in all of them: the one request whose cost grows with the list. *all in one page*: a
 page as large as the list, and by how much the worker's memory grew while it was sent.
