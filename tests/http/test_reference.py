@@ -210,17 +210,21 @@ def test_the_reference_shows_every_operation(registry: Registry) -> None:
 
 def test_every_curl_example_works(registry: Registry, tmp_path: Path) -> None:
     """Pasted into a shell, each succeeds, and no secret is an argument of a command."""
-    client = registry.create()
-    variables = {
-        "CLIENT_ID": client.client_id,
-        "CLIENT_SECRET": client.client_secret,
-        "TOKEN": access_token(registry.url, registry.admin),
-    }
+    token = access_token(registry.url, registry.admin)
     commands = [text for text in Page(get(registry, "/docs")).examples if text.startswith("curl ")]
     operations = [method for item in get(registry, "/openapi.json").json["paths"].values() for method in item]
     assert len(commands) == len(operations)
     for command in commands:
         assert "$CLIENT_SECRET" not in command.partition("<<")[0]
+        client = registry.create()
+        path = f"/v1/clients/{client.client_id}/secrets"
+        registry.call("POST", path, {"others_end_after": "1h"} if "$SECRET_ID" in command else {})
+        variables = {
+            "CLIENT_ID": client.client_id,
+            "CLIENT_SECRET": client.client_secret,
+            "SECRET_ID": registry.call("GET", path).json["secrets"][0]["secret_id"],
+            "TOKEN": token,
+        }
         done = subprocess.run(
             ["sh", "-c", command.replace("curl ", "curl -sS --fail-with-body ", 1)],
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", **variables},

@@ -203,19 +203,6 @@ def wait_for(url: str) -> None:
     raise AssertionError("not ready")
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """Give a self-signed certificate for 127.0.0.1 and its key."""
-    cert, key = tmp_path / "tls.crt", tmp_path / "tls.key"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    try:
-        subprocess.run([*make, "-keyout", key, "-out", cert, *subject], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    return cert, key
-
-
 def test_t24_tls_is_served_from_version_1_2_on(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     """With a certificate the server speaks https, the issuer is https, HSTS is set, and TLS 1.1 is refused."""
     cert, key = certificate

@@ -2,14 +2,20 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import certifi
 import pytest
+from msgspec import structs
 from tests.storage.conformance import *  # noqa: F403 - the suite is these tests
 from tests.storage.conformance import add_accounts, add_clients, count
 from tests.storage.records import a_client, a_secret, an_account
 from tests.support.postgres import Postgres
+from tests.support.proxy import Proxy
 
+from clientry.client import Client
 from clientry.database_url import parse
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.storage import ClientFilter, Storage, Transaction
@@ -120,3 +126,53 @@ async def test_more_transactions_than_may_wait_are_refused_at_once(url: str) -> 
     assert len(refused) == 29
     assert await count(storage, ClientFilter(None)) == 51
     await storage.close()
+
+
+async def test_transactions_that_lock_each_other_out_are_run_again(storage: Storage) -> None:
+    """Two changes of the same two clients in opposite order deadlock; the one that loses is run again, and both are done."""
+    root = an_account()
+    await add_accounts(storage, root)
+    clients = [a_client(root) for _ in range(2)]
+    await add_clients(storage, *clients)
+    met = asyncio.Barrier(2)
+    runs = 0
+
+    async def change(order: list[Client]) -> None:
+        first_run = True
+
+        async def body(transaction: Transaction) -> None:
+            nonlocal runs, first_run
+            runs += 1
+            for number, client in enumerate(order):
+                old = await transaction.clients.get(client.client_id)
+                assert old is not None
+                longer = structs.replace(old, token_lifetime=old.token_lifetime + 1, version=old.version + 1)
+                await transaction.clients.replace(old, longer)
+                if first_run and number == 0:
+                    first_run = False
+                    await met.wait()
+
+        await storage.write(body)
+
+    await asyncio.gather(change(clients), change(clients[::-1]))
+    assert runs > 2
+    for client in clients:
+        found = await storage.client(client.client_id)
+        assert found is not None
+        assert (found.token_lifetime, found.version) == (client.token_lifetime + 2, 3)
+
+
+async def test_the_way_to_the_database_can_be_encrypted(
+    postgres: Postgres, url: str, certificate: tuple[Path, Path]
+) -> None:
+    """With verify-full the right server is spoken to in TLS, and one whose certificate nobody vouches for is refused."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with Proxy(postgres.port, context) as proxy:
+        place = url.replace(f":{postgres.port}/", f":{proxy.port}/").replace("sslmode=disable", "sslmode=verify-full")
+        checked = f"{place}&sslrootcert={certificate[0]}"
+        storage = await open_storage(parse(checked), 1)
+        await add_accounts(storage, an_account())
+        await storage.close()
+        with pytest.raises(ConfigurationError):
+            await open_storage(parse(checked.replace(str(certificate[0]), certifi.where())), 1)

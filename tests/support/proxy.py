@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from enum import Enum
@@ -21,10 +22,14 @@ class Mode(Enum):
 
 
 class Proxy:
-    """Passes bytes on to a port of loopback. `port`: where it listens; `delay`: seconds before each part is passed on."""
+    """Passes bytes on to a port of loopback. `port`: where it listens; `delay`: seconds before each part is passed on.
 
-    def __init__(self, target: int) -> None:
+    With a `tls` context it offers TLS as PostgreSQL does, whose wheel cannot.
+    """
+
+    def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
         self._target = target
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._mode = Mode.PASS
@@ -87,6 +92,11 @@ class Proxy:
         if self._mode is Mode.REFUSE:
             _reset(writer)
             return
+        if self._tls is not None:
+            await reader.readexactly(8)  # the request for TLS
+            writer.write(b"S")
+            with contextlib.suppress(OSError):
+                await writer.start_tls(self._tls)
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
@@ -108,7 +118,7 @@ class Proxy:
                 if self.drops_commits and COMMIT in part:
                     mute.set()
                 await self._pass_on(part, sink)
-            sink.write_eof()
+            _end(sink)
 
     async def _answer(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, mute: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
@@ -117,7 +127,7 @@ class Proxy:
                     _reset(sink)
                     return
                 await self._pass_on(part, sink)
-            sink.write_eof()
+            _end(sink)
 
     async def _pass_on(self, part: bytes, sink: asyncio.StreamWriter) -> None:
         if self._mode is Mode.BLACK_HOLE:
@@ -126,6 +136,13 @@ class Proxy:
             await asyncio.sleep(self.delay)
         sink.write(part)
         await sink.drain()
+
+
+def _end(sink: asyncio.StreamWriter) -> None:
+    if sink.can_write_eof():
+        sink.write_eof()
+    else:
+        sink.close()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -111,6 +111,11 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     return structs.replace(client, version=client.version + 1, **wanted)
 
 
+def tokens_revoked(client: Client, now: float) -> Client:
+    """Return the client with every token that it was issued so far cut off; the cut-off is the next whole second."""
+    return structs.replace(client, version=client.version + 1, tokens_valid_from=int(now) + 1)
+
+
 def locked_conflict() -> Conflict:
     """Return the refusal of a change to a locked client."""
     return Conflict(

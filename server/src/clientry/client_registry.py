@@ -13,13 +13,23 @@ from clientry.client import (
     changed,
     locked_conflict,
     products_held,
+    tokens_revoked,
 )
 from clientry.clock import Clock
-from clientry.errors import BadRequest, Conflict, NotFound, PreconditionFailed
+from clientry.errors import BadRequest, Conflict
 from clientry.field import clean_products, clean_text
 from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
 from clientry.listing import Listed, Listing, PageRequest, open_listing
-from clientry.operation import Deed, account_in_tree, audited, draw_occasion, ensure_still_valid, require
+from clientry.operation import (
+    Deed,
+    account_in_tree,
+    audited,
+    draw_occasion,
+    ensure_still_valid,
+    existing_client,
+    require,
+    visible_client,
+)
 from clientry.product import Catalogue
 from clientry.randomness import Random
 from clientry.scope import CLIENTS_READ, CLIENTS_WRITE
@@ -91,7 +101,7 @@ class ClientRegistry:
         """
         require(caller, CLIENTS_READ)
         client = await self._storage.client(client_id) if is_id(CLIENT_PREFIX, client_id) else None
-        return _visible(caller, client)
+        return visible_client(caller, client)
 
     async def create(self, caller: Caller, new: NewClient) -> CreatedClient:
         """Create a client with its first secret, which is returned this once.
@@ -153,7 +163,7 @@ class ClientRegistry:
 
         async def body(transaction: Transaction) -> Client:
             await ensure_still_valid(caller, transaction)
-            old = await _existing(caller, transaction, client_id, if_match)
+            old = await existing_client(caller, transaction, client_id, if_match)
             self._check_products(caller, old, change)
             if change.enabled is False and caller.actor == client_id:
                 raise Conflict("A client cannot disable itself. Use another admin client.")
@@ -162,6 +172,28 @@ class ClientRegistry:
                 await transaction.clients.replace(old, new)
                 deed = _deed("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
+            return new
+
+        return await self._storage.write(body)
+
+    async def revoke_tokens(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> Client:
+        """Cut off every access token that the client has been issued, also while it is locked; it can get new ones at once.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> Client:
+            await ensure_still_valid(caller, transaction)
+            old = await existing_client(caller, transaction, client_id, if_match)
+            new = tokens_revoked(old, occasion.now)
+            await transaction.clients.replace(old, new)
+            deed = _deed("client.revoke_tokens", new, old, new)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
         return await self._storage.write(body)
@@ -180,7 +212,7 @@ class ClientRegistry:
 
         async def body(transaction: Transaction) -> None:
             await ensure_still_valid(caller, transaction)
-            old = await _existing(caller, transaction, client_id, if_match)
+            old = await existing_client(caller, transaction, client_id, if_match)
             if caller.actor == client_id:
                 raise Conflict("A client cannot delete itself. Use another admin client.")
             if old.locked:
@@ -207,22 +239,6 @@ class ClientRegistry:
 def position(client: Client) -> Position:
     """Return where a client stands in a list."""
     return Position(client.date_created, client.client_id)
-
-
-def _visible(caller: Caller, client: Client | None) -> Client:
-    if client is None or not caller.sees(client.account_path):
-        raise NotFound("There is no such client.")
-    return client
-
-
-async def _existing(
-    caller: Caller, transaction: Transaction, client_id: str, if_match: frozenset[int] | None
-) -> Client:
-    found = await transaction.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None
-    client = _visible(caller, found)
-    if if_match is not None and client.version not in if_match:
-        raise PreconditionFailed("The client has changed since it was read: its ETag is another one.")
-    return client
 
 
 def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from clientry.client import MAX_TOKEN_LIFETIME, MIN_TOKEN_LIFETIME, TOKEN_LIFETIME_PRESETS
@@ -10,6 +11,10 @@ from clientry.errors import BadRequest
 
 MAX_NAME: Final = 255
 MAX_EMAIL: Final = 254
+DURATIONS: Final = {"1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
+"""Seconds, by the name that people choose."""
+LAST_MOMENT: Final = 253_402_300_799
+"""9999-12-31T23:59:59Z, the last second that RFC 3339 can write."""
 
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@\"(),:;<>\[\\\]]+")
 _FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs")
@@ -51,6 +56,34 @@ def clean_token_lifetime(field: str, value: int | str) -> int:
     if seconds is None or not MIN_TOKEN_LIFETIME <= seconds <= MAX_TOKEN_LIFETIME:
         presets = ", ".join(TOKEN_LIFETIME_PRESETS)
         raise BadRequest(f"{field} must be {MIN_TOKEN_LIFETIME} to {MAX_TOKEN_LIFETIME} seconds, or one of {presets}.")
+    return seconds
+
+
+def clean_duration(field: str, value: int | str, longest: int) -> int:
+    """Return a duration in seconds, from seconds or the name of one.
+
+    Raises:
+        BadRequest: it is neither, or longer than `longest` seconds.
+    """
+    seconds = DURATIONS.get(value) if isinstance(value, str) else value
+    if seconds is None or not 0 <= seconds <= longest:
+        raise BadRequest(f"{field} must be 0 to {longest} seconds, or one of {', '.join(DURATIONS)}.")
+    return seconds
+
+
+def clean_moment(field: str, text: str, now: float) -> int:
+    """Return a time in the future, from RFC 3339, in seconds since 1970-01-01T00:00:00Z.
+
+    Raises:
+        BadRequest: it is none, or not in the future.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        seconds = int(moment.timestamp()) if moment.tzinfo is not None else 0
+    except (ValueError, OverflowError):
+        seconds = 0
+    if not now < seconds <= LAST_MOMENT:
+        raise BadRequest(f"{field} must be a time in the future such as 2030-01-31T09:30:00Z.")
     return seconds
 
 

@@ -5,10 +5,10 @@ from msgspec import Struct
 from clientry.account import Account
 from clientry.audit_event import Change
 from clientry.caller import Caller
-from clientry.client import ClientType
+from clientry.client import Client, ClientType
 from clientry.clock import Clock
-from clientry.errors import AccessDenied, NotFound, Unauthorized
-from clientry.identifier import ACCOUNT_PREFIX, EVENT_PREFIX, is_id, new_id
+from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
+from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
 from clientry.randomness import Random
 from clientry.storage import Transaction
 
@@ -91,6 +91,33 @@ async def account_in_tree(caller: Caller, transaction: Transaction, field: str, 
     if account is None or not caller.sees(account.path):
         raise NotFound(f"{field}: there is no such account.")
     return account
+
+
+def visible_client(caller: Caller, client: Client | None) -> Client:
+    """Return a client that the caller may see.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree: the answer is the same.
+    """
+    if client is None or not caller.sees(client.account_path):
+        raise NotFound("There is no such client.")
+    return client
+
+
+async def existing_client(
+    caller: Caller, transaction: Transaction, client_id: str, if_match: frozenset[int] | None = None
+) -> Client:
+    """Return a client of the caller's tree, to change it.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree.
+        PreconditionFailed: its version is not among `if_match`; None: any will do.
+    """
+    found = await transaction.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+    client = visible_client(caller, found)
+    if if_match is not None and client.version not in if_match:
+        raise PreconditionFailed("The client has changed since it was read: its ETag is another one.")
+    return client
 
 
 def audited(caller: Caller, deed: Deed, occasion: Occasion) -> Change:

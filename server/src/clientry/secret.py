@@ -18,6 +18,8 @@ from clientry.randomness import Random
 
 DEFAULT_PREFIX: Final = "cs_"
 MAX_LIVE_SECRETS: Final = 2
+MAX_OVERLAP: Final = 2_592_000
+"""Seconds that an old secret may live on beside a new one."""
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]*[0-9A-Za-z]{49}")
@@ -47,6 +49,11 @@ class ClientSecret(Struct, frozen=True):
     def is_live(self, now: float) -> bool:
         """Tell whether the secret is accepted at this time."""
         return self.expires_at is None or now < self.expires_at
+
+    @property
+    def described(self) -> dict[str, object]:
+        """What the audit trail says of it."""
+        return {"secret_id": self.secret_id, "hint": self.hint, "expires_at": self.expires_at}
 
 
 class Pepper:

@@ -27,6 +27,7 @@ from clientry.http.pagination import Pager
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
 from clientry.http.request_log import RequestLog, proxies
+from clientry.http.secrets import SecretHandlers
 from clientry.http.token import TokenHandler
 from clientry.http.well_known import jwk_set_document, metadata_document
 from clientry.installation import (
@@ -45,6 +46,7 @@ from clientry.logs import Logs
 from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run
 from clientry.product import Catalogue
 from clientry.randomness import Random, SystemRandom
+from clientry.secret_registry import SecretRegistry
 from clientry.storage import Storage
 from clientry.storage.engines import migrate, open_storage
 from clientry.token_endpoint import TokenEndpoint
@@ -66,6 +68,7 @@ class Registry(Struct, frozen=True):
         random: randomness.
         catalogue: the configured products.
         clients: operations on clients.
+        secrets: operations on their secrets.
         accounts: operations on accounts.
     """
 
@@ -76,6 +79,7 @@ class Registry(Struct, frozen=True):
     random: Random
     catalogue: Catalogue
     clients: ClientRegistry
+    secrets: SecretRegistry
     accounts: AccountRegistry
 
 
@@ -115,6 +119,7 @@ async def open_registry(settings: Settings, *, create: bool = False) -> AsyncGen
             random=random,
             catalogue=catalogue,
             clients=ClientRegistry(storage, clock, random, keys.pepper, catalogue, settings.secret_prefix),
+            secrets=SecretRegistry(storage, clock, random, keys.pepper, settings.secret_prefix),
             accounts=AccountRegistry(storage, clock, random),
         )
     finally:
@@ -240,6 +245,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, logs:
         bearer=BearerAuthentication(storage, key_ring, issuer, clock),
         token=TokenHandler(endpoint, settings.body_timeout),
         clients=ClientHandlers(registry.clients, registry.catalogue, pager, url, settings.body_timeout),
+        secrets=SecretHandlers(registry.secrets, clock, settings.body_timeout),
         accounts=AccountHandlers(registry.accounts, pager, settings.body_timeout),
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),

@@ -1,6 +1,7 @@
 """`clientry clients …`: the operator's commands on clients, also while the server runs."""
 
 import asyncio
+import sys
 from typing import Any, Literal
 
 from cyclopts import App
@@ -12,16 +13,18 @@ from clientry.client import Client, ClientChange, ClientType
 from clientry.client_registry import CreatedClient, NewClient
 from clientry.clock import rfc3339
 from clientry.config import Settings, load
-from clientry.field import clean_token_lifetime
+from clientry.field import clean_duration, clean_token_lifetime
 from clientry.http.pagination import ListQuery
-from clientry.http.representations import client_body, created_body, encode
+from clientry.http.representations import client_body, created_body, created_secret_body, encode
 from clientry.scope import RESOURCES
+from clientry.secret import MAX_OVERLAP
+from clientry.secret_registry import NewSecret
 from clientry.server import Registry, open_registry
 from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")
 
-app = App(name="clients", help="List, show, create, disable, enable and delete clients.")
+app = App(name="clients", help="List, show, create, rotate, disable, enable and delete clients.")
 
 
 @app.command(name="list")
@@ -184,6 +187,49 @@ def enable(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
         flags: settings.
     """
     _update(client_id, ClientChange(enabled=True), load(flags).settings, as_json=json)
+
+
+@app.command
+@settings_flags(*FLAGS)
+def rotate(client_id: str, /, *, others_end_after: str = "24h", json: bool = False, **flags: Any) -> None:
+    """Make a new secret, which is shown this once; the others end after a while.
+
+    Args:
+        client_id: which one.
+        others_end_after: seconds, or 1h, 24h, 7d, 30d; 0 ends them now.
+        json: print what the API answers.
+        flags: settings.
+    """
+    value = int(others_end_after) if others_end_after.isdecimal() else others_end_after
+    new = NewSecret(clean_duration("--others-end-after", value, MAX_OVERLAP))
+
+    async def body(registry: Registry) -> None:
+        created = await registry.secrets.create(as_operator(registry), client_id, new)
+        if json:
+            print_json(encode(created_secret_body(created)))
+            return
+        say(f"A new secret of {client_id}, shown this once:")
+        sys.stdout.write(created.client_secret + "\n")
+
+    asyncio.run(_with_registry(load(flags).settings, body))
+
+
+@app.command(name="revoke-tokens")
+@settings_flags(*FLAGS)
+def revoke_tokens(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
+    """Cut off every access token that a client was issued so far; it can get new ones at once.
+
+    Args:
+        client_id: which one.
+        json: print what the API answers.
+        flags: settings.
+    """
+
+    async def body(registry: Registry) -> None:
+        client = await registry.clients.revoke_tokens(as_operator(registry), client_id)
+        _print_client(registry, client, as_json=json)
+
+    asyncio.run(_with_registry(load(flags).settings, body))
 
 
 @app.command

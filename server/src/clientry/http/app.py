@@ -17,8 +17,9 @@ from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, 
 from clientry.http.health import Readiness
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
-from clientry.http.representations import AccountBody, ClientBody, CreatedBody
+from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, SecretBody
 from clientry.http.routing import Routes
+from clientry.http.secrets import CreateSecret, SecretHandlers
 from clientry.http.token import TokenHandler
 from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
 from clientry.oauth2 import ServerError
@@ -39,6 +40,7 @@ class Parts(Struct, frozen=True):
         bearer: tells who calls.
         token: answers token requests.
         clients: the handlers of clients.
+        secrets: the handlers of client secrets.
         accounts: the handlers of accounts.
         readiness: answers `/readyz`.
         metadata: the authorization server metadata.
@@ -51,6 +53,7 @@ class Parts(Struct, frozen=True):
     bearer: BearerAuthentication
     token: TokenHandler
     clients: ClientHandlers
+    secrets: SecretHandlers
     accounts: AccountHandlers
     readiness: Readiness
     metadata: Document
@@ -83,7 +86,7 @@ class Operation(Struct, frozen=True):
 
 def operations(parts: Parts) -> tuple[Operation, ...]:
     """Return the operations of the registry API."""
-    clients, accounts = parts.clients, parts.accounts
+    clients, secrets, accounts = parts.clients, parts.secrets, parts.accounts
     one, many = "/v1/clients/{client_id}", "/v1/clients"
     return (
         Operation("getClient", "GET", one, clients.get, CLIENTS_READ, None, ClientBody),
@@ -91,6 +94,14 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
         Operation("deleteClient", "DELETE", one, clients.delete, CLIENTS_WRITE),
         Operation("listClient", "GET", many, clients.list, CLIENTS_READ, None, ClientBody),
         Operation("createClient", "POST", many, clients.create, CLIENTS_WRITE, CreateClient, CreatedBody),
+        Operation(
+            "revokeClientTokens", "POST", one + "/revoke_tokens", clients.revoke_tokens, CLIENTS_WRITE, None, ClientBody
+        ),
+        Operation("getSecrets", "GET", one + "/secrets", secrets.list, CLIENTS_READ, None, SecretBody),
+        Operation(
+            "createSecret", "POST", one + "/secrets", secrets.create, CLIENTS_WRITE, CreateSecret, CreatedSecretBody
+        ),
+        Operation("deleteSecret", "DELETE", one + "/secrets/{secret_id}", secrets.delete, CLIENTS_WRITE),
         Operation("listAccount", "GET", "/v1/accounts", accounts.list, ACCOUNTS_READ, None, AccountBody),
         Operation("createAccount", "POST", "/v1/accounts", accounts.create, ACCOUNTS_WRITE, CreateAccount, AccountBody),
         Operation("ping", "GET", "/v1/ping", _ping),

@@ -86,13 +86,18 @@ class ClientHandlers:
         body = await read_json(scope, receive, UpdateClient, self._body_timeout, MERGE_PATCH_TYPES)
         change = _change(body)
         return self._one(
-            await self._registry.update(caller, scope["path_params"]["client_id"], change, _if_match(scope))
+            await self._registry.update(caller, scope["path_params"]["client_id"], change, if_match(scope))
         )
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/clients/{client_id}`."""
-        await self._registry.delete(caller, scope["path_params"]["client_id"], _if_match(scope))
+        await self._registry.delete(caller, scope["path_params"]["client_id"], if_match(scope))
         return Answer(204)
+
+    async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/revoke_tokens`; a body is not read."""
+        client_id = scope["path_params"]["client_id"]
+        return self._one(await self._registry.revoke_tokens(caller, client_id, if_match(scope)))
 
     def _one(self, client: Client) -> Answer:
         body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"
@@ -139,7 +144,7 @@ def _etag(client: Client) -> Headers:
     return ((b"etag", f'"v{client.version}"'.encode()),)
 
 
-def _if_match(scope: Scope) -> frozenset[int] | None:
+def if_match(scope: Scope) -> frozenset[int] | None:
     """Return the versions that If-Match allows (RFC 9110 section 13.1.1), None where any will do."""
     values = header_values(scope, b"if-match")
     tags = [tag.strip() for value in values for tag in value.decode("latin-1").split(",")]

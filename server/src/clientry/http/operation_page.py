@@ -134,8 +134,10 @@ class Reader:
 
     def _curl(self, path: str, method: str, media_type: str, body: Node, *, guarded: bool) -> str:
         query = "?page_size=10&page_number=1" if method == "get" and path in ("/v1/clients", "/v1/accounts") else ""
-        verb = "" if method in ("get", "post") else f"-X {method.upper()} "
-        parts = [f'curl {verb}"{self._url}{path.replace("{client_id}", "$CLIENT_ID")}{query}"']
+        implied = method == "get" or (method == "post" and body)
+        verb = "" if implied else f"-X {method.upper()} "
+        place = re.sub(r"\{(\w+)\}", lambda parameter: "$" + parameter[1].upper(), path)
+        parts = [f'curl {verb}"{self._url}{place}{query}"']
         if guarded:
             parts.append('-H "Authorization: Bearer $TOKEN"')
         if media_type == "application/x-www-form-urlencoded":

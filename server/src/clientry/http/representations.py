@@ -9,8 +9,11 @@ from clientry.client import Client, ClientType, products_held
 from clientry.client_registry import CreatedClient
 from clientry.clock import rfc3339
 from clientry.product import Catalogue
+from clientry.secret import ClientSecret
+from clientry.secret_registry import CreatedSecret
 
 SHOWN_ONCE: Final = "The client was created. Its secret is shown this once and cannot be shown again: store it now."
+SECRET_SHOWN_ONCE: Final = "The secret was created. It is shown this once and cannot be shown again: store it now."
 LOCKED: Final = " It is locked: a lock protects it from changes and does not stop it; to stop it, disable it."
 
 
@@ -37,7 +40,7 @@ class ClientBody(Struct, frozen=True):
 
 
 class CreatedBody(Struct, frozen=True):
-    """`201CreateClient` of the published document. The only answer that holds a secret, and in no repr."""
+    """`201CreateClient` of the published document. It holds a secret, and is in no repr."""
 
     message: str
     client_id: str
@@ -51,6 +54,30 @@ class CreatedBody(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"CreatedBody(client_id={self.client_id!r})"
+
+
+class SecretBody(Struct, frozen=True):
+    """What is shown of a secret: never the secret itself."""
+
+    secret_id: str
+    hint: str
+    date_created: str
+    expires_at: str | None
+
+
+class CreatedSecretBody(Struct, frozen=True):
+    """A new secret, shown this once, and in no repr."""
+
+    message: str
+    client_id: str
+    secret_id: str
+    client_secret: str
+    hint: str
+    date_created: str
+    expires_at: str | None
+
+    def __repr__(self) -> str:
+        return f"CreatedSecretBody(secret_id={self.secret_id!r})"
 
 
 class AccountBody(Struct, frozen=True):
@@ -104,6 +131,30 @@ def created_body(created: CreatedClient) -> CreatedBody:
         date_created=rfc3339(client.date_created),
         client_owner=client.client_owner,
         locked=client.locked,
+    )
+
+
+def secret_body(secret: ClientSecret) -> SecretBody:
+    """Return a secret as the API shows it."""
+    return SecretBody(
+        secret_id=secret.secret_id,
+        hint=secret.hint,
+        date_created=rfc3339(secret.date_created),
+        expires_at=None if secret.expires_at is None else rfc3339(secret.expires_at),
+    )
+
+
+def created_secret_body(created: CreatedSecret) -> CreatedSecretBody:
+    """Return a new secret as the API shows it, this once."""
+    shown = secret_body(created.kept)
+    return CreatedSecretBody(
+        message=SECRET_SHOWN_ONCE,
+        client_id=created.kept.client_id,
+        secret_id=shown.secret_id,
+        client_secret=created.client_secret,
+        hint=shown.hint,
+        date_created=shown.date_created,
+        expires_at=shown.expires_at,
     )
 
 

@@ -149,8 +149,16 @@ class ClientWrites(ClientReads, Protocol):
         ...
 
 
-class SecretWrites(Protocol):
-    """Changing client secrets; they are read with `Storage.credentials`."""
+class SecretReads(Protocol):
+    """Reading client secrets; the token path reads them with `Storage.credentials`."""
+
+    async def of(self, client_id: str) -> tuple[ClientSecret, ...]:
+        """Return every secret that is kept of a client, oldest first, also one that has ended by itself."""
+        ...
+
+
+class SecretWrites(SecretReads, Protocol):
+    """Reading and changing client secrets. Whoever changes them replaces their client, too: by that changes meet each other."""
 
     async def add(self, secret: ClientSecret) -> None:
         """Add a secret to its client."""
@@ -158,6 +166,10 @@ class SecretWrites(Protocol):
 
     async def add_all(self, secrets: Sequence[ClientSecret]) -> None:
         """Add secrets to many clients at once."""
+        ...
+
+    async def delete(self, secret: ClientSecret) -> None:
+        """Delete a secret."""
         ...
 
 
@@ -238,6 +250,8 @@ class Snapshot(Protocol):
 
     @property
     def clients(self) -> ClientReads: ...  # noqa: D102
+    @property
+    def secrets(self) -> SecretReads: ...  # noqa: D102
     @property
     def accounts(self) -> AccountReads: ...  # noqa: D102
     @property

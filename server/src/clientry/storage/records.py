@@ -163,6 +163,15 @@ class Secrets:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    async def of(self, client_id: str) -> tuple[ClientSecret, ...]:
+        """Return every secret that is kept of a client, oldest first."""
+        rows = await self._session.run(sql.SECRETS_OF, (client_id,))
+        return tuple(ClientSecret(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows)
+
+    async def delete(self, secret: ClientSecret) -> None:
+        """Delete a secret."""
+        await self._session.run(sql.SECRET_DELETE, (secret.client_id, secret.secret_id))
+
     async def add(self, secret: ClientSecret) -> None:
         """Add a secret to its client."""
         await self._session.run(sql.SECRET_ADD, secret_row(secret))

@@ -91,6 +91,11 @@ SECRET_ADD: Final = (
     "INSERT INTO client_secrets (secret_id, client_id, verifier, hint, date_created, expires_at) "
     "VALUES ($1, $2, $3, $4, $5, $6)"
 )
+SECRETS_OF: Final = (
+    "SELECT secret_id, client_id, verifier, hint, date_created, expires_at "
+    "FROM client_secrets WHERE client_id = $1 ORDER BY date_created, secret_id"
+)
+SECRET_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id = $2"
 SECRETS_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1"
 
 # Accounts

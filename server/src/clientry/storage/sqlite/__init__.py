@@ -30,6 +30,11 @@ T = TypeVar("T")
 
 READERS: Final = 4
 """Threads that read lists."""
+MAPPED: Final = "mmap_size = 68719476736"
+"""Point reads look into the file where the system keeps it, as far as SQLite maps it: a third more tokens, and with a million
+clients twice as many, because no page is copied. The pages are the system's, not the process's, though they count as resident.
+An unreadable disk then ends the process, which is no answer at all; lists are read without it.
+"""
 MIN_FREE: Final = 1_048_576
 """Bytes of the disk below which the database counts as one that cannot be written."""
 
@@ -51,6 +56,7 @@ class SqliteStorage:
         refuse_pending(read_schema(path))
         self._writer = Writer(path)
         self._inline = connect(path, reading=True)
+        execute(self._inline, f"PRAGMA {MAPPED}")
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="clientry-reader")
         self._reader_connections: list[apsw.Connection] = []

@@ -51,6 +51,12 @@ class _Job(Generic[T]):
         else:
             self.future.set_result(self.result)  # type: ignore[arg-type]
 
+    def expire(self) -> None:
+        """Tell the caller that the time is over; on the event loop's thread."""
+        if not self.future.done():
+            late = StorageTimedOut("waiting to write") if self.claim() else OutcomeUnknown("writing")
+            self.future.set_exception(late)
+
 
 class Writer:
     """Writes to a file, in a thread of its own."""
@@ -75,10 +81,11 @@ class Writer:
             self._waiting.put_nowait(job)
         except queue.Full:
             raise StorageUnavailable("too many writes are waiting") from None
-        await asyncio.wait({job.future}, timeout=TIMEOUT)
-        if not job.future.done():
-            raise StorageTimedOut("waiting to write") if job.claim() else OutcomeUnknown("writing")
-        return job.future.result()
+        timer = job.loop.call_later(TIMEOUT, job.expire)
+        try:
+            return await job.future
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Finish the writes that were accepted; blocks meanwhile."""
@@ -93,8 +100,8 @@ class Writer:
             with self._turnstile.turn():
                 group, last = self._gather(job)
                 self._write_group(group)
-            for done in group:
-                done.loop.call_soon_threadsafe(done.deliver)
+            if group:
+                group[0].loop.call_soon_threadsafe(_deliver, group)
             if last:
                 return
 
@@ -147,3 +154,9 @@ class Writer:
             job.failure = problem
             execute(self._connection, "ROLLBACK TO body")
         execute(self._connection, "RELEASE body")
+
+
+def _deliver(group: list[_Job[Any]]) -> None:
+    """Tell everybody at once: each call from thread to thread is a system call. All are of one event loop."""
+    for job in group:
+        job.deliver()

@@ -1,0 +1,52 @@
+"""`/v1/clients/{client_id}/secrets`: translates requests into operations on secrets, and what they return into answers."""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from clientry.caller import Caller
+from clientry.clock import Clock
+from clientry.field import clean_duration, clean_moment
+from clientry.http.bodies import JSON_TYPES, read_json
+from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
+from clientry.http.representations import created_secret_body, encode, secret_body
+from clientry.secret import MAX_OVERLAP
+from clientry.secret_registry import NewSecret, SecretRegistry
+
+
+class CreateSecret(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a secret is created: the others always get an end."""
+
+    others_end_after: int | str
+    expires_at: str | UnsetType = UNSET
+
+
+class SecretHandlers:
+    """The handlers of a client's secrets."""
+
+    def __init__(self, registry: SecretRegistry, clock: Clock, body_timeout: float) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._body_timeout = body_timeout
+
+    async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/clients/{client_id}/secrets`: at most two, so there are no pages."""
+        secrets = await self._registry.list(caller, scope["path_params"]["client_id"])
+        body = b'{"secrets":' + encode([secret_body(one) for one in secrets]) + b"}"
+        return Answer(200, JSON + NO_STORE, body)
+
+    async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/secrets`."""
+        body = await read_json(scope, receive, CreateSecret, self._body_timeout, JSON_TYPES)
+        new = NewSecret(
+            clean_duration("others_end_after", body.others_end_after, MAX_OVERLAP),
+            clean_moment("expires_at", body.expires_at, self._clock.now())
+            if isinstance(body.expires_at, str)
+            else None,
+        )
+        created = await self._registry.create(caller, scope["path_params"]["client_id"], new)
+        return Answer(201, JSON + NO_STORE, encode(created_secret_body(created)))
+
+    async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `DELETE /v1/clients/{client_id}/secrets/{secret_id}`."""
+        parameters = scope["path_params"]
+        await self._registry.delete(caller, parameters["client_id"], parameters["secret_id"])
+        return Answer(204)

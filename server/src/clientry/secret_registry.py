@@ -1,0 +1,180 @@
+"""The secrets of clients. Every operation takes the caller first, and checks, does and audits in one transaction.
+
+Whoever changes secrets changes their client's version, too. By that, changes that meet are told from each other: there are never
+no live secrets and never three.
+"""
+
+from msgspec import Struct, structs
+
+from clientry import secret
+from clientry.caller import Caller
+from clientry.client import Client, locked_conflict
+from clientry.clock import Clock
+from clientry.errors import BadRequest, Conflict, NotFound
+from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.operation import (
+    Deed,
+    audited,
+    draw_occasion,
+    ensure_still_valid,
+    existing_client,
+    require,
+    visible_client,
+)
+from clientry.randomness import Random
+from clientry.scope import CLIENTS_READ, CLIENTS_WRITE
+from clientry.secret import MAX_LIVE_SECRETS, ClientSecret, Pepper
+from clientry.storage import Snapshot, Storage, Transaction
+
+
+class NewSecret(Struct, frozen=True):
+    """How a secret is created.
+
+    Attributes:
+        others_end_after: seconds that the client's other secrets live on; 0: they end now. None can outlive what it has left.
+        expires_at: when the new one ends by itself, in seconds since 1970-01-01T00:00:00Z; None: it does not.
+    """
+
+    others_end_after: int
+    expires_at: int | None = None
+
+
+class CreatedSecret(Struct, frozen=True):
+    """A new secret: what is kept of it and, this once, itself. It is in no repr."""
+
+    kept: ClientSecret
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"CreatedSecret(secret_id={self.kept.secret_id!r})"
+
+
+class SecretRegistry:
+    """Operations on client secrets."""
+
+    def __init__(self, storage: Storage, clock: Clock, random: Random, pepper: Pepper, secret_prefix: str) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._random = random
+        self._pepper = pepper
+        self._secret_prefix = secret_prefix
+
+    async def list(self, caller: Caller, client_id: str) -> tuple[ClientSecret, ...]:
+        """Return a client's live secrets, oldest first.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+            NotFound: there is no such client, or not in the caller's tree.
+        """
+        require(caller, CLIENTS_READ)
+        now = self._clock.now()
+
+        async def body(snapshot: Snapshot) -> tuple[ClientSecret, ...]:
+            visible_client(caller, await snapshot.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None)
+            return _live(await snapshot.secrets.of(client_id), now)
+
+        return await self._storage.read(body)
+
+    async def create(self, caller: Caller, client_id: str, new: NewSecret) -> CreatedSecret:
+        """Create a secret, which is returned this once, and give the others of the client their end.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            BadRequest: the new one would end before the others.
+            Conflict: the client is locked, or would have three live secrets.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+        now = int(occasion.now)
+        client_secret = secret.generate(self._random, self._secret_prefix)
+        made = ClientSecret(
+            secret_id=new_id(SECRET_PREFIX, self._clock, self._random),
+            client_id=client_id,
+            verifier=self._pepper.verifier(client_secret),
+            hint=secret.hint(client_secret),
+            date_created=now,
+            expires_at=new.expires_at,
+        )
+        if new.expires_at is not None and new.expires_at <= now + new.others_end_after:
+            raise BadRequest("expires_at must be later than the end of the other secrets.")
+
+        async def body(transaction: Transaction) -> None:
+            await ensure_still_valid(caller, transaction)
+            client = await _unlocked(caller, transaction, client_id)
+            kept = await transaction.secrets.of(client_id)
+            before = _live(kept, occasion.now)
+            staying = tuple(_ending(old, now + new.others_end_after) for old in before if new.others_end_after)
+            if len(staying) >= MAX_LIVE_SECRETS:
+                raise Conflict(
+                    f"The client has {MAX_LIVE_SECRETS} live secrets already. Delete one of them first, "
+                    "or end them all with others_end_after 0."
+                )
+            await _claim(transaction, client)
+            for old in kept:
+                await transaction.secrets.delete(old)
+            for one in (*staying, made):
+                await transaction.secrets.add(one)
+            deed = _deed("secret.create", client, before, (*staying, made))
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+
+        await self._storage.write(body)
+        return CreatedSecret(made, client_secret)
+
+    async def delete(self, caller: Caller, client_id: str, secret_id: str) -> None:
+        """End a secret now.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client or live secret, or not in the caller's tree.
+            Conflict: the client is locked, or enabled and this is its last live secret.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> None:
+            await ensure_still_valid(caller, transaction)
+            client = await _unlocked(caller, transaction, client_id)
+            before = _live(await transaction.secrets.of(client_id), occasion.now)
+            staying = tuple(one for one in before if one.secret_id != secret_id)
+            if len(staying) == len(before):
+                raise NotFound("There is no such secret.")
+            if not staying and client.enabled:
+                raise Conflict(
+                    "It is the last live secret of an enabled client. Create another one first, or disable the client."
+                )
+            await _claim(transaction, client)
+            for old in before:
+                if old not in staying:
+                    await transaction.secrets.delete(old)
+            deed = _deed("secret.delete", client, before, staying)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+
+        await self._storage.write(body)
+
+
+async def _unlocked(caller: Caller, transaction: Transaction, client_id: str) -> Client:
+    client = await existing_client(caller, transaction, client_id)
+    if client.locked:
+        raise locked_conflict()
+    return client
+
+
+async def _claim(transaction: Transaction, client: Client) -> None:
+    """Change the client's version, before anything is done to its secrets: of two changes that meet here one starts again."""
+    await transaction.clients.replace(client, structs.replace(client, version=client.version + 1))
+
+
+def _deed(operation: str, client: Client, before: tuple[ClientSecret, ...], after: tuple[ClientSecret, ...]) -> Deed:
+    old: dict[str, object] = {"secrets": [one.described for one in before]}
+    new: dict[str, object] = {"secrets": [one.described for one in after]}
+    return Deed(operation, client.account_id, client.client_id, old, new)
+
+
+def _live(kept: tuple[ClientSecret, ...], now: float) -> tuple[ClientSecret, ...]:
+    return tuple(one for one in kept if one.is_live(now))
+
+
+def _ending(old: ClientSecret, at: int) -> ClientSecret:
+    """Return a secret that ends at this second, or when it would have ended anyway."""
+    return structs.replace(old, expires_at=at if old.expires_at is None else min(at, old.expires_at))
