@@ -108,7 +108,7 @@ at the lifetimes of tokens, and at integrations that ask for one with every call
 1. **The signature.** Most of a token's time in Clientry is its ECDSA signature and HTTP. Nodes share nothing but the database: add
    workers up to the number of cores, then machines.
 2. **Connections.** Each worker holds two for look-ups and up to `database_connections` for changes. 50 workers with 10 are 600:
-   lower the setting, or put a pooler in between.
+   lower the setting.
 3. **The primary's cores.** Look-ups are reads by primary key, and every node reads the primary: that is why a disabled client is
    refused everywhere from the next request on. Where that is more than one machine can carry, the way on is a database that is
    itself spread over machines: the SQL uses no advisory locks, no notifications and no sequences, and retries what conflicts, so

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import apsw
 
 BASE = "unix"
-SECTOR = 512
+TORN = 256
+"""Bytes of which a torn write has written all or nothing: half a sector."""
 
 
 class Operation(NamedTuple):
@@ -84,14 +85,24 @@ class Failing(_Disk):
         self.at: int | None = None
         self.lasting = 0
         self.seen = 0
-        self.failed = 0
+        self.failed: set[tuple[str, str]] = set()
+        """The files, and what could not be done to them."""
+
+    def start(self, at: int) -> None:
+        """Fail at the operation with this number, counted from now on."""
+        self.at, self.seen = at, 0
+        self.failed = set()
+
+    def stop(self) -> None:
+        """Fail no more."""
+        self.at = None
 
     def note(self, operation: Operation) -> None:
         if self.at is None or operation.kind not in self.kinds:
             return
         self.seen += 1
         if self.at <= self.seen <= self.at + self.lasting:
-            self.failed += 1
+            self.failed.add((operation.file, operation.kind))
             raise self.problem
 
 
@@ -109,7 +120,7 @@ def mounted(disk: _Disk) -> Generator[None]:
 def after_power_loss(operations: list[Operation], loss: str, chance: random.Random) -> dict[str, bytes]:
     """Return what is on the disk when the power fails after these operations.
 
-    What was synced is there. Of the rest there is `none`, `all`, `some` in any order, or `torn` sectors.
+    What was synced is there. Of the rest there is `none`, `all`, `some` in any order, or writes `torn` within a sector.
     """
     files: dict[str, bytearray] = {}
     waiting: dict[str, list[Operation]] = {}
@@ -148,9 +159,9 @@ def _torn(operation: Operation, chance: random.Random) -> Iterator[Operation]:
     if operation.kind != "write":
         yield operation
         return
-    for start in range(0, len(operation.data), SECTOR):
+    for start in range(0, len(operation.data), TORN):
         if chance.random() < 0.5:
-            yield operation._replace(offset=operation.offset + start, data=operation.data[start : start + SECTOR])
+            yield operation._replace(offset=operation.offset + start, data=operation.data[start : start + TORN])
 
 
 def _apply(files: dict[str, bytearray], operation: Operation) -> None:

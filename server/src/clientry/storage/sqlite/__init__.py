@@ -120,7 +120,8 @@ class SqliteStorage:
             try:
                 return run_body(body, connection)
             finally:
-                execute(connection, "ROLLBACK")
+                if connection.in_transaction:  # SQLite ends it by itself when the disk fails
+                    execute(connection, "ROLLBACK")
 
 
 async def _nothing(_transaction: Transaction) -> None:

@@ -1,0 +1,126 @@
+"""Clients, and their places in the lists of every account above them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from clientry.client import Client
+from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
+from clientry.storage import statements as sql
+from clientry.storage.account_records import NO_LIST, Accounts
+from clientry.storage.rows import Row, client_change_row, client_of, client_row, fold
+from clientry.storage.session import Session, position_back, position_of, slice_of
+from clientry.storage.tables import CLIENT_LISTING, CLIENTS
+
+
+class Clients:
+    """`ClientWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._accounts = Accounts(session)
+
+    async def get(self, client_id: str) -> Client | None:
+        """Return the client, None where there is none or it was deleted."""
+        statement = sql.CLIENT_GET_LOCKED if self._session.locks else sql.CLIENT_GET
+        rows = await self._session.run(statement, (client_id,))
+        return client_of(rows[0]) if rows else None
+
+    async def count(self, wanted: ClientFilter) -> int:
+        """Return exactly how many clients there are."""
+        shape = sql.shape_of(wanted)
+        statement = sql.client_count(shape, self._session.dialect)
+        parameters = (await self._list_key(wanted), *_texts(wanted))
+        rows = await self._session.run(statement, parameters, scans=shape.by_text)
+        return int(rows[0][0])
+
+    async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
+        """Return at most `limit` clients from `start` on, newest first."""
+        shape = sql.shape_of(wanted)
+        statement = sql.client_slice(shape, sql.start_kind(start), self._session.dialect)
+        key = await self._list_key(wanted)
+        parameters = (key, *position_of(start), *_texts(wanted), limit + 1, start.offset)
+        return slice_of(await self._session.run(statement, parameters, scans=shape.by_text), limit, client_of)
+
+    async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
+        """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
+        shape = sql.shape_of(wanted)
+        statement = sql.client_back(shape, self._session.dialect)
+        parameters = (await self._list_key(wanted), before.date_created, before.id, *_texts(wanted))
+        return await position_back(self._session, statement, parameters, rows, scans=shape.by_text)
+
+    async def add(self, client: Client) -> None:
+        """Add a new client."""
+        await self._session.run(sql.CLIENT_ADD, client_row(client))
+        await self._enlist(client)
+
+    async def add_all(self, clients: Sequence[Client]) -> None:
+        """Add many new clients."""
+        await self._session.insert(CLIENTS, [(*client_row(client), None) for client in clients])
+        await self._session.insert(CLIENT_LISTING, [row for client in clients for row in _listings(client)])
+        more = Counter(
+            (key, client.enabled, client.client_type.value) for client in clients for key in _list_keys(client)
+        )
+        statement = sql.CLIENT_COUNT_ADD.format(slot=self._session.dialect.slot)
+        await self._session.run_each(statement, [(*key, count) for key, count in sorted(more.items())])
+
+    async def replace(self, old: Client, new: Client) -> None:
+        """Put `new` in the place of `old`.
+
+        Raises:
+            LostUpdate: it is no longer `old`.
+        """
+        if not await self._session.run(sql.CLIENT_REPLACE, client_change_row(old, new)):
+            raise LostUpdate
+        if old.enabled != new.enabled:
+            await self._delist(old)
+            await self._enlist(new)
+
+    async def delete(self, client: Client, at: int) -> None:
+        """Delete a client and its secrets; its id stays taken.
+
+        Raises:
+            LostUpdate: it is no longer `client`.
+        """
+        if not await self._session.run(sql.CLIENT_DELETE, (at, client.client_id, client.version)):
+            raise LostUpdate
+        await self._session.run(sql.SECRETS_DELETE, (client.client_id,))
+        await self._delist(client)
+
+    async def _enlist(self, client: Client) -> None:
+        await self._session.run_each(sql.CLIENT_LIST_ADD, _listings(client))
+        await self._count(client, 1)
+
+    async def _delist(self, client: Client) -> None:
+        await self._session.run_each(sql.CLIENT_LIST_REMOVE, _listings(client))
+        await self._count(client, -1)
+
+    async def _count(self, client: Client, more: int) -> None:
+        statement = sql.CLIENT_COUNT_ADD.format(slot=self._session.dialect.slot)
+        kind = client.client_type.value
+        await self._session.run_each(statement, [(key, client.enabled, kind, more) for key in _list_keys(client)])
+
+    async def _list_key(self, wanted: ClientFilter) -> str:
+        """Return the key of the list that a filter looks through."""
+        if wanted.account_id is None:
+            return await self._accounts.tree_key(wanted.within)
+        account = await self._accounts.get(wanted.account_id)
+        if account is None or wanted.within not in (None, *account.path):
+            return NO_LIST
+        return _own_key(wanted.account_id)
+
+
+def _list_keys(client: Client) -> tuple[str, ...]:
+    return (*client.account_path, _own_key(client.account_id))
+
+
+def _listings(client: Client) -> list[Row]:
+    kind = client.client_type.value
+    return [(key, client.enabled, kind, client.date_created, client.client_id) for key in _list_keys(client)]
+
+
+def _own_key(account_id: str) -> str:
+    return "=" + account_id
+
+
+def _texts(wanted: ClientFilter) -> tuple[str, ...]:
+    return tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
