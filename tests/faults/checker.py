@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 from tests.support.registry import Credentials, Registry
-from tests.support.server import Server
+from tests.support.server import Server, clientry
 from tests.support.wire import ask_token
 
 
@@ -72,6 +72,29 @@ class Checker:
             assert client["name"] in self.unknown_creations
             self.settled[client["client_id"]] = (client["name"], client["enabled"])
         self.clients = []
+
+    def check_trail(self, server: Server) -> None:
+        """Check that the audit trail is whole, and that what it tells from the beginning ends in what is there."""
+        assert server.audit_is_whole()
+        told: dict[str, dict[str, Any]] = {}
+        created: set[str] = set()
+        for event in clientry("audit", "list", data=server.data):
+            target = event["target"]
+            if event["operation"] == "client.create":
+                created.add(target)
+                told[target] = event["after"]
+            elif event["operation"] == "client.update":
+                assert event["before"].items() <= told[target].items()
+                told[target].update(event["after"])
+            elif event["operation"] == "client.delete":
+                assert event["before"] == told.pop(target)
+        registry = Registry(server.url, server.admin)
+        listed = registry.call("GET", "/v1/clients?page_size=1000000&page_number=1&status=any").json["clients"]
+        shown = ("name", "enabled", "client_owner")
+        assert {one["client_id"]: [one[name] for name in shown] for one in listed} == {
+            client_id: [client[name] for name in shown] for client_id, client in told.items()
+        }
+        assert self.settled.keys() <= created
 
     def _one(self, registry: Registry, own: list[Expected], name: str, chance: random.Random) -> None:
         alive = [client for client in own if client.deleted is False]
