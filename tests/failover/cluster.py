@@ -257,9 +257,11 @@ async def _first_writable(members: list[Member]) -> float:
     connections = [await driver.connect(port=member.port, **place) for member in members]
     try:
         async with asyncio.timeout(90):
-            while not any([not await one.fetchval("SELECT pg_is_in_recovery()") for one in connections]):
+            while True:
+                for one in connections:
+                    if not await one.fetchval("SELECT pg_is_in_recovery()"):
+                        return time.monotonic()
                 await asyncio.sleep(0.02)
-            return time.monotonic()
     finally:
         for one in connections:
             one.terminate()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from tests.failover.cluster import ASYNCHRONOUS, SYNCHRONOUS, Cluster, Member, first_writable
 from tests.failover.load import Load, Outcome
-from tests.faults.conftest import copy_node
 from tests.support.server import Server
 
-PUBLIC = {"CLIENTRY_PUBLIC_URL": "http://127.0.0.1:1"}
 QUIET = 4.0
 """Seconds of load before and after."""
 WITHIN = 2.4
@@ -33,25 +30,6 @@ SCENARIOS: dict[str, tuple[Callable[[Member], None], Callable[[Member], None]]] 
     "switched over": (lambda leader: leader.switch_over(), lambda leader: None),
 }
 OUTCOMES: dict[str, Outcome] = {}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    if shutil.which("etcd") is None or not Path(sys.executable).with_name("patroni").exists():
-        pytest.skip("etcd or Patroni is not installed: apt-get install etcd-server; make test-failover")
-    made = Cluster()
-    yield made
-    made.remove()
-
-
-@pytest.fixture(scope="module")
-def nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    first = tmp_path_factory.mktemp("first") / "data"
-    second = tmp_path_factory.mktemp("second") / "data"
-    with Server(first, env=PUBLIC, database=cluster.url) as one:
-        copy_node(first, second)
-        with Server(second, env=PUBLIC) as other:
-            yield one, other
 
 
 @pytest.fixture(scope="module", autouse=True)
