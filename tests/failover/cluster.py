@@ -12,12 +12,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
 import yaml
+from tests.support.eventually import eventually
 from tests.support.postgres import USER, binaries, free_port
 from tests.support.proxy import Mode, Proxy
 
@@ -265,14 +265,6 @@ async def _first_writable(members: list[Member]) -> float:
     finally:
         for one in connections:
             one.terminate()
-
-
-def eventually(holds: Callable[[], bool], within: float, said: Callable[[], str] = str) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, said()
-        time.sleep(0.1)
 
 
 def _with_descendants(roots: list[int]) -> list[int]:

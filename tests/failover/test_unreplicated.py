@@ -3,15 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.failover.cluster import Cluster, eventually, first_writable
+from tests.failover.cluster import Cluster, first_writable
+from tests.support.eventually import eventually
+from tests.support.postgres import CANCEL_WAIT
 from tests.support.registry import Registry
 from tests.support.server import Server
 from tests.support.wire import ask_token
-
-CANCEL = (
-    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'clientry' AND wait_event = 'SyncRep'"
-)
-"""Ends the wait of a commit for its replica; the commit stays, and everybody sees it (this is what PostgreSQL does)."""
 
 
 @pytest.mark.timeout(400)
@@ -25,7 +22,7 @@ def test_f07_what_no_replica_has_is_not_acknowledged(cluster: Cluster, nodes: tu
     leader.isolate()
     with ThreadPoolExecutor(1) as aside:
         first = aside.submit(registry.call, "PATCH", path, {"enabled": False})
-        eventually(lambda: leader.sql(CANCEL) == "t", 1)
+        eventually(lambda: leader.sql(CANCEL_WAIT) == "t", 1)
         cancelled = first.result()
     assert ask_token(nodes[0].url, client.form).status == 401
     repeated = registry.call("PATCH", path, {"enabled": False})
