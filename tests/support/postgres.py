@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 USER = "clientry"
+CANCEL_WAIT = (
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'clientry' AND wait_event = 'SyncRep'"
+)
+"""Ends the wait of a commit for its replica; the commit stays, and everybody sees it."""
 SETTINGS = {"max_connections": "200", "shared_buffers": "64MB"}
 
 

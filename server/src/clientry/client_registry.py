@@ -168,8 +168,10 @@ class ClientRegistry:
             if change.enabled is False and caller.actor == client_id:
                 raise Conflict("A client cannot disable itself. Use another admin client.")
             new = changed(old, change, occasion.now)
+            # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
+            # Only a transaction that writes waits for one.
+            await transaction.clients.replace(old, new)
             if new is not old:
-                await transaction.clients.replace(old, new)
                 deed = _deed("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new

@@ -161,17 +161,26 @@ async def _roll_back(connection: Connection) -> None:
 async def _commit(connection: Connection, deadline: float) -> None:
     """Commit; whoever stops waiting breaks the connection, and asks for nothing to be cancelled.
 
-    A commit that is cancelled while it waits for its replica stays, and is lost with the primary.
+    A commit that is cancelled while it waits for its replica stays, and is lost with the primary. Where somebody else
+    cancels it, PostgreSQL reports it as done, with a warning.
 
     Raises:
-        OutcomeUnknown: the answer did not come.
+        OutcomeUnknown: the answer did not come, or came with a warning.
     """
     loop = asyncio.get_running_loop()
+    warnings: list[object] = []
+
+    def hear(_: object, message: object) -> None:
+        if isinstance(message, asyncpg.PostgresWarning):
+            warnings.append(message)
+
+    connection.add_log_listener(hear)
     answer = asyncio.ensure_future(connection.execute("COMMIT"))
     try:
         # Where the body took nearly all of the time there is a little more: an unknown outcome is worse than a late one.
         await asyncio.wait({answer}, timeout=max(deadline - loop.time(), 0.2))
     finally:
+        connection.remove_log_listener(hear)
         if not answer.done():
             connection.terminate()
     try:
@@ -182,5 +191,7 @@ async def _commit(connection: Connection, deadline: float) -> None:
         raise
     except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as problem:
         raise OutcomeUnknown(type(problem).__name__) from problem
+    if warnings:
+        raise OutcomeUnknown(str(warnings[0]))
     if tag != "COMMIT":
         raise StorageUnavailable(f"the transaction ended with {tag}")

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, on asyncpg, and what its errors mean."""
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, cast
 
@@ -72,6 +72,14 @@ class Connection(Protocol):
 
     async def reload_schema_state(self) -> None:
         """Forget the plans of prepared statements."""
+        ...
+
+    def add_log_listener(self, callback: Callable[[object, object], None]) -> None:
+        """Have notices and warnings told to `callback`, with the connection."""
+        ...
+
+    def remove_log_listener(self, callback: Callable[[object, object], None]) -> None:
+        """Have them told no more."""
         ...
 
     def is_closed(self) -> bool:
