@@ -5,6 +5,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import certifi
 import pytest
@@ -128,8 +129,11 @@ async def test_more_transactions_than_may_wait_are_refused_at_once(url: str) -> 
     await storage.close()
 
 
-async def test_transactions_that_lock_each_other_out_are_run_again(storage: Storage) -> None:
+async def test_transactions_that_lock_each_other_out_are_run_again(postgres: Postgres, url: str) -> None:
     """Two changes of the same two clients in opposite order deadlock; the one that loses is run again, and both are done."""
+    # A deadlock is looked for after a second, which leaves a busy machine too little of TIMEOUT for the second run.
+    postgres.sql(f"ALTER DATABASE {urlsplit(url).path[1:]} SET deadlock_timeout = 100")
+    storage = await open_storage(parse(url), 10)
     root = an_account()
     await add_accounts(storage, root)
     clients = [a_client(root) for _ in range(2)]
@@ -160,6 +164,7 @@ async def test_transactions_that_lock_each_other_out_are_run_again(storage: Stor
         found = await storage.client(client.client_id)
         assert found is not None
         assert (found.token_lifetime, found.version) == (client.token_lifetime + 2, 3)
+    await storage.close()
 
 
 async def test_the_way_to_the_database_can_be_encrypted(
