@@ -50,9 +50,10 @@ class Process:
         self.process.wait(20)
 
     def resident_megabytes(self) -> float:
-        """Return the memory that the process holds."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * 4096 / 1e6
+        """Return the memory that the process holds; the pages of a database's file that it looks into are the system's."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon:"))
+        return int(kilobytes) * 1024 / 1e6
 
 
 def ceiling() -> Process:

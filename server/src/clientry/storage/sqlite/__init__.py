@@ -31,9 +31,9 @@ T = TypeVar("T")
 READERS: Final = 4
 """Threads that read lists."""
 MAPPED: Final = "mmap_size = 68719476736"
-"""Point reads look into the file where the system keeps it, as far as SQLite maps it: a third more tokens, and with a million
-clients twice as many, because no page is copied. The pages are the system's, not the process's, though they count as resident.
-An unreadable disk then ends the process, which is no answer at all; lists are read without it.
+"""Reads look into the file where the system keeps it, as far as SQLite maps it: a third more tokens, with a million clients
+twice as many, and a page of a list costs the same where nobody looked before, because nothing is copied. The pages are the
+system's, not the process's, though they count as resident. An unreadable disk then ends the process, which is no answer at all.
 """
 MIN_FREE: Final = 1_048_576
 """Bytes of the disk below which the database counts as one that cannot be written."""
@@ -55,8 +55,7 @@ class SqliteStorage:
         self._path = path
         refuse_pending(read_schema(path))
         self._writer = Writer(path)
-        self._inline = connect(path, reading=True)
-        execute(self._inline, f"PRAGMA {MAPPED}")
+        self._inline = _reader(path)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="clientry-reader")
         self._reader_connections: list[apsw.Connection] = []
@@ -113,7 +112,7 @@ class SqliteStorage:
     def _read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect(self._path, reading=True)
+            connection = self._local.connection = _reader(self._path)
             self._reader_connections.append(connection)
         with outages():
             execute(connection, "BEGIN")
@@ -122,6 +121,12 @@ class SqliteStorage:
             finally:
                 if connection.in_transaction:  # SQLite ends it by itself when the disk fails
                     execute(connection, "ROLLBACK")
+
+
+def _reader(path: Path) -> apsw.Connection:
+    connection = connect(path, reading=True)
+    execute(connection, f"PRAGMA {MAPPED}")
+    return connection
 
 
 async def _nothing(_transaction: Transaction) -> None:
