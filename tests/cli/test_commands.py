@@ -10,7 +10,7 @@ import apsw
 import pytest
 from tests.conftest import StartServer
 from tests.support.server import CLIENTRY, Server
-from tests.support.wire import send
+from tests.support.wire import ask_token, send
 
 
 def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -144,6 +144,39 @@ def test_the_commands_work_while_the_server_runs(start_server: StartServer) -> N
     assert run("clients", "delete", made["client_id"], "--data", server.data).returncode == 0
     gone = run("clients", "show", made["client_id"], "--data", server.data)
     assert (gone.returncode, gone.stderr) == (1, "clientry: There is no such client.\n")
+
+
+def test_an_account_is_managed_while_the_server_runs(start_server: StartServer) -> None:
+    """Changed, suspended, resumed, its tokens revoked and deleted by commands, seen by the server; its audit trail stays."""
+    server = start_server()
+    place = ("--data", server.data, "--json")
+    account = json.loads(run("accounts", "create", "--name", "A", "--owner-email", "a@b.example", *place).stdout)
+    account_id = account["account"]["id"]
+    made = json.loads(
+        run("clients", "create", "--name", "C", "--type", "admin", "--account", account_id, *place).stdout
+    )
+    form = {"grant_type": "client_credentials", **{key: made[key] for key in ("client_id", "client_secret")}}
+    changed = json.loads(run("accounts", "update", account_id, "--name", "B", *place).stdout)["account"]
+    assert changed == json.loads(run("accounts", "show", account_id, *place).stdout)["account"]
+    assert (changed["friendly_name"], changed["owner_email"]) == ("B", "a@b.example")
+    assert json.loads(run("accounts", "suspend", account_id, *place).stdout)["account"]["status"] == "SUSPENDED"
+    assert ask_token(server.url, form).status == 401
+    listed = json.loads(run("accounts", "list", "--status", "SUSPENDED", "--name", "b", *place).stdout)
+    assert [one["id"] for one in listed["accounts"]] == [account_id]
+    run("accounts", "resume", account_id, *place)
+    token = ask_token(server.url, form).json["access_token"]
+    assert server.request("GET", "/v1/ping", token).status == 200
+    run("accounts", "revoke-tokens", account_id, *place)
+    assert server.request("GET", "/v1/ping", token).status == 401
+    refused = run("accounts", "delete", account_id, "--data", server.data)
+    assert (refused.returncode, refused.stderr) == (1, "clientry: It has clients. Delete them first.\n")
+    run("clients", "delete", made["client_id"], "--data", server.data)
+    assert run("accounts", "delete", account_id, "--data", server.data).returncode == 0
+    assert run("accounts", "show", account_id, "--data", server.data).stderr == "clientry: There is no such account.\n"
+    events = json.loads(run("audit", "list", "--account", account_id, *place).stdout)
+    assert events[-1]["operation"] == "account.delete"
+    assert account_id in {event["account_id"] for event in json.loads(run("audit", "list", *place).stdout)}
+    assert run("audit", "verify", "--data", server.data).returncode == 0
 
 
 def test_json_is_what_the_api_answers(start_server: StartServer) -> None:

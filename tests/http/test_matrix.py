@@ -64,9 +64,16 @@ def second_secret(server: Server, client_id: str) -> str:
     return listed.json["secrets"][0]["secret_id"] if listed.status == 200 else "secret_" + "0" * 26
 
 
-def ask(server: Server, operation: Operation, token: str | None, client_id: str = "") -> Reply:
+def child_account(tenant: Tenant) -> str:
+    """Return a new account below a tenant's, empty."""
+    made = tenant.registry.call("POST", "/v1/accounts", DOCUMENT["components"]["schemas"]["CreateAccount"]["example"])
+    return made.json["account"]["id"]
+
+
+def ask(server: Server, operation: Operation, token: str | None, client_id: str = "", account_id: str = "") -> Reply:
     """Send an operation with a good body and good parameters."""
     path = operation.path.replace("{client_id}", client_id or "apiclient_" + "0" * 26)
+    path = path.replace("{account_id}", account_id or "acct_" + "0" * 26)
     path = path.replace("{secret_id}", second_secret(server, client_id) if "{secret_id}" in path else "")
     if operation.operation_id.startswith("list"):
         path += "?page_size=5&page_number=1"
@@ -140,7 +147,7 @@ def test_b03_cve_2026_54560_each_operation_needs_its_own_scope(players: Cast, op
         registered = server.token(*admin_of(server, players.mine.account_id, held))
         for token in (narrowed, registered):
             target = players.mine.registry.create().client_id
-            reply = ask(server, operation, token, target)
+            reply = ask(server, operation, token, target, child_account(players.mine))
             assert (reply.status < 300) is enough, (reply.status, reply.body)
             if not enough:
                 assert reply.status == 403
@@ -148,10 +155,12 @@ def test_b03_cve_2026_54560_each_operation_needs_its_own_scope(players: Cast, op
                 assert 'error="insufficient_scope"' in reply.one("WWW-Authenticate")
 
 
-ON_ONE = [operation for operation in OPERATIONS if "{client_id}" in operation.path]
+ON_CLIENT = [operation for operation in OPERATIONS if "{client_id}" in operation.path]
+ON_ACCOUNT = [operation for operation in OPERATIONS if "{account_id}" in operation.path]
+ODD = ("x", "apiclient_", "acct_", "%00", "%F0%9F%A6%86", "apiclient_" + "0" * 25, "a" * 2000, "%ED%A0%80")
 
 
-@pytest.mark.parametrize("operation", ON_ONE, ids=lambda operation: operation.operation_id)
+@pytest.mark.parametrize("operation", ON_CLIENT, ids=lambda operation: operation.operation_id)
 def test_p01_cve_2025_64431_another_tenants_client_does_not_exist(players: Cast, operation: Operation) -> None:
     """A client of another tenant, and of the account above, is byte for byte like one that never was, and stays as it is."""
     server = players.server
@@ -164,25 +173,42 @@ def test_p01_cve_2025_64431_another_tenants_client_does_not_exist(players: Cast,
         assert ask(server, operation, token, victim.client_id).steady == never.steady
         assert tenant.registry.call("GET", f"/v1/clients/{victim.client_id}").body == before
         assert server.token(*victim)
-    for odd in (
-        "x",
-        "apiclient_",
-        "%00",
-        "%F0%9F%A6%86",
-        "apiclient_" + "0" * 25,
-        "a" * 2000,
-        "%ED%A0%80",
-    ):
+    for odd in ODD:
         assert ask(server, operation, token, odd).steady == never.steady
 
 
-@pytest.mark.parametrize("operation", ON_ONE, ids=lambda operation: operation.operation_id)
+@pytest.mark.parametrize("operation", ON_CLIENT, ids=lambda operation: operation.operation_id)
 def test_ruling_09_an_admin_client_rules_its_tree(players: Cast, operation: Operation) -> None:
     """Clients of one's own account and of those below can be read, changed and deleted."""
     token = players.server.token(*players.mine.admin)
     for tenant in (players.mine, players.below):
         target = tenant.registry.create().client_id
         assert ask(players.server, operation, token, target).status < 300
+
+
+@pytest.mark.parametrize("operation", ON_ACCOUNT, ids=lambda operation: operation.operation_id)
+def test_p01_cve_2025_64431_another_tenants_account_does_not_exist(players: Cast, operation: Operation) -> None:
+    """Another tenant's account, and the account above, is byte for byte like one that never was, and stays as it is."""
+    server = players.server
+    token = server.token(*players.mine.admin)
+    never = ask(server, operation, token)
+    assert never.status == 404
+    for tenant in (players.other, players.above):
+        victim = tenant.account_id
+        before = tenant.registry.call("GET", f"/v1/accounts/{victim}").body
+        assert ask(server, operation, token, account_id=victim).steady == never.steady
+        assert tenant.registry.call("GET", f"/v1/accounts/{victim}").body == before
+        assert server.token(*tenant.admin)
+    for odd in ODD:
+        assert ask(server, operation, token, account_id=odd).steady == never.steady
+
+
+@pytest.mark.parametrize("operation", ON_ACCOUNT, ids=lambda operation: operation.operation_id)
+def test_ruling_09_an_admin_client_rules_the_accounts_below(players: Cast, operation: Operation) -> None:
+    """Accounts below one's own, at any depth, can be read, changed and deleted."""
+    token = players.server.token(*players.mine.admin)
+    for tenant in (players.mine, players.below):
+        assert ask(players.server, operation, token, account_id=child_account(tenant)).status < 300
 
 
 def test_p01_lists_show_one_tree(players: Cast) -> None:

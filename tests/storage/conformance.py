@@ -1,5 +1,6 @@
 """What every storage engine must do. An engine's own test file imports these tests and gives a `storage` fixture."""
 
+import itertools
 import random
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +9,7 @@ import pytest
 from msgspec import structs
 from tests.storage.records import NOW, a_change, a_client, a_secret, a_signing_key, an_account
 
-from clientry.account import Account
+from clientry.account import MAX_DEPTH, Account, AccountStatus
 from clientry.audit_event import AuditEvent, follows
 from clientry.client import Client, ClientType
 from clientry.errors import Conflict
@@ -132,6 +133,7 @@ async def test_what_is_not_there_is_none(storage: Storage) -> None:
         assert await snapshot.accounts.count(AccountFilter(None)) == 0
         assert await snapshot.signing_keys.all() == ()
         assert (await snapshot.audit_events.slice("acct_x", 0, 5)).items == ()
+        assert (await snapshot.audit_events.accounts("", 5)).items == ()
 
     await storage.read(body)
 
@@ -322,6 +324,106 @@ async def test_accounts_are_listed_like_clients(storage: Storage) -> None:
 
 
 # Transactions
+
+
+async def test_accounts_are_changed_and_deleted_as_they_were_read(storage: Storage) -> None:
+    """Every field of a change is stored, guarded by the version; a deleted account is in no list and no count."""
+    root = an_account()
+    child = an_account(root, NOW + 1)
+    await add_accounts(storage, root, child)
+    new = structs.replace(
+        child, friendly_name="É", owner_email="É@x", status=AccountStatus.SUSPENDED, cutoff=7, version=2
+    )
+    await storage.write(lambda transaction: transaction.accounts.replace(child, new))
+    assert await storage.account(child.account_id) == structs.replace(new, path_cutoff=7)
+    with pytest.raises(LostUpdate):
+        await storage.write(lambda transaction: transaction.accounts.replace(child, new))
+    with pytest.raises(LostUpdate):
+        await storage.write(lambda transaction: transaction.accounts.delete(child, NOW))
+    await storage.write(lambda transaction: transaction.accounts.delete(new, NOW))
+    assert await storage.account(child.account_id) is None
+
+    async def body(transaction: Transaction) -> None:
+        assert await transaction.accounts.hold(child.account_id) is None
+        assert await transaction.accounts.claim(child.account_id) is None
+        assert await transaction.accounts.claim(root.account_id) == root
+        assert (await transaction.accounts.slice(AccountFilter(None), Start(), 9)).items == (root,)
+        assert await transaction.accounts.count(AccountFilter(None)) == 1
+
+    await storage.write(body)
+
+
+async def test_accounts_that_are_filtered_are_those_of_a_model(storage: Storage) -> None:
+    """Lists, counts and the way back of every combination of filters are what a walk over all accounts finds."""
+    root = an_account()
+    one, other = an_account(root, NOW + 1), an_account(root, NOW + 2)
+    accounts = [root, one, other]
+    for number in range(12):
+        made = an_account((one, other)[number % 2], NOW + 3 + number // 3)
+        name = ("Straße", "STRASSE 2", "x")[number % 3]
+        status = (AccountStatus.ACTIVE, AccountStatus.SUSPENDED)[number % 4 == 0]
+        accounts.append(structs.replace(made, friendly_name=name, owner_email=f"{number % 3}@X", status=status))
+    await add_accounts(storage, *accounts)
+    accounts.sort(key=lambda account: (account.date_created, account.account_id), reverse=True)
+    for within, parent, status, name, owner in itertools.product(
+        (None, one.account_id),
+        (None, root.account_id, one.account_id, other.account_id),
+        (None, *AccountStatus),
+        (None, "strasse"),
+        (None, "1@x"),
+    ):
+        wanted = AccountFilter(within, parent, status, name, owner)
+        expected = tuple(
+            account
+            for account in accounts
+            if (within is None or within in account.path)
+            and (parent is None or (account.parent_id == parent and within in (None, parent, root.account_id)))
+            and (status is None or account.status is status)
+            and (name is None or "STRASSE" in account.friendly_name.replace("ß", "ss").upper())
+            and (owner is None or account.owner_email == "1@X")
+        )
+
+        async def body(
+            snapshot: Snapshot, wanted: AccountFilter = wanted, expected: tuple[Account, ...] = expected
+        ) -> None:
+            assert await snapshot.accounts.count(wanted) == len(expected)
+            assert (await snapshot.accounts.slice(wanted, Start(), 99)).items == expected
+            if len(expected) > 1:
+                last = Position(expected[-1].date_created, expected[-1].account_id)
+                first = await snapshot.accounts.back(wanted, last, 1)
+                assert first == Position(expected[-2].date_created, expected[-2].account_id)
+                following = await snapshot.accounts.slice(wanted, Start(after=first), 9)
+                assert following.items == expected[-1:]
+
+        await storage.read(body)
+
+
+async def test_the_latest_cutoff_on_the_path_comes_with_a_client(storage: Storage) -> None:
+    """At every depth of the tree, and of no account beside it; it is read by every way to a client, and to an account."""
+    line = [an_account()]
+    while len(line) < MAX_DEPTH:
+        line.append(an_account(line[-1]))
+    beside = an_account(line[0])
+    await add_accounts(storage, *line, beside)
+    clients = [a_client(account) for account in (*line, beside)]
+    await add_clients(storage, *clients)
+    for depth, cutoff in ((7, 5), (3, 9), (0, 7)):
+        found = await storage.account(line[depth].account_id)
+        assert found is not None
+        new = structs.replace(found, cutoff=cutoff, version=2)
+        await storage.write(lambda transaction, old=found, new=new: transaction.accounts.replace(old, new))
+    for client, expected in zip(clients, (7, 7, 7, 9, 9, 9, 9, 9, 7), strict=True):
+        credentials = await storage.credentials(client.client_id)
+        assert credentials is not None
+        by_id = await storage.client(client.client_id)
+        account = await storage.account(client.account_id)
+        inside = await storage.read(lambda snapshot, one=client: snapshot.clients.get(one.client_id))
+        assert by_id is not None
+        assert account is not None
+        assert inside is not None
+        assert len(credentials.secrets) == 1
+        found_cutoffs = (credentials.client.account_cutoff, by_id.cutoff, inside.account_cutoff, account.path_cutoff)
+        assert found_cutoffs == (expected,) * 4
 
 
 async def test_a_body_that_raises_leaves_nothing(storage: Storage) -> None:

@@ -24,7 +24,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
         iss: the issuer.
         sub: the client; there is no other subject in client credentials.
         aud: this API and the audiences of the client's products.
-        iat: seconds since the epoch; never before the client's `tokens_valid_from`.
+        iat: seconds since the epoch; never before the client's cut-off.
         exp: the first second at which it is no longer good.
         jti: 128 random bits.
         client_id: the client.
@@ -69,7 +69,7 @@ class Issuer(Struct, frozen=True):
             now: seconds since the epoch.
             random: for the token's id.
         """
-        issued_at = max(int(now), client.tokens_valid_from)
+        issued_at = max(int(now), client.cutoff)
         return Claims(
             iss=self.url,
             sub=client.client_id,
@@ -111,5 +111,5 @@ def is_good(claims: Claims, issuer: str, now: float) -> bool:
 
 
 def outlived(claims: Claims, client: Client) -> bool:
-    """Tell whether the client's tokens were cut off after this one was issued."""
-    return claims.iat < client.tokens_valid_from
+    """Tell whether the client's tokens, or those of an account above it, were cut off after this one was issued."""
+    return claims.iat < client.cutoff

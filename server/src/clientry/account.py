@@ -3,8 +3,10 @@
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, structs
 
+SUSPENDED_CUTOFF: Final = 253_402_300_800
+"""10000-01-01T00:00:00Z: the cutoff of a suspended account, before which every token is issued."""
 MAX_DEPTH: Final = 8
 """How many accounts may stand on one line from the root, the root included."""
 
@@ -27,6 +29,8 @@ class Account(Struct, frozen=True):
         status: whether it works.
         date_created: seconds since 1970-01-01T00:00:00Z.
         version: grows by one with every change.
+        cutoff: access tokens that clients of its tree were issued before this second are dead.
+        path_cutoff: the latest cutoff of this account and those above it; read, never written.
     """
 
     account_id: str
@@ -36,8 +40,39 @@ class Account(Struct, frozen=True):
     status: AccountStatus
     date_created: int
     version: int = 1
+    cutoff: int = 0
+    path_cutoff: int = 0
 
     @property
     def parent_id(self) -> str | None:
         """The account above, None for the root."""
         return self.path[-2] if len(self.path) > 1 else None
+
+
+class AccountChange(Struct, frozen=True):
+    """What an update sets; what is UNSET stays as it is. The values are clean already."""
+
+    friendly_name: str | UnsetType = UNSET
+    owner_email: str | UnsetType = UNSET
+    status: AccountStatus | UnsetType = UNSET
+
+
+def changed(account: Account, change: AccountChange, now: float) -> Account:
+    """Return the account as it is after a change, the very same one where nothing differs.
+
+    A suspended account and all below it get no tokens and no answers. Tokens from before stay dead when it is active again; the
+    cut-off is then the next whole second, because `iat` has whole seconds.
+    """
+    wanted = {field: value for field, value in structs.asdict(change).items() if value is not UNSET}
+    if all(getattr(account, field) == value for field, value in wanted.items()):
+        return account
+    new = structs.replace(account, version=account.version + 1, **wanted)
+    if new.status is account.status:
+        return new
+    suspended = new.status is AccountStatus.SUSPENDED
+    return structs.replace(new, cutoff=SUSPENDED_CUTOFF if suspended else int(now) + 1)
+
+
+def tokens_revoked(account: Account, now: float) -> Account:
+    """Return the account with every token that its tree was issued so far cut off; of a suspended one they are already."""
+    return structs.replace(account, version=account.version + 1, cutoff=max(account.cutoff, int(now) + 1))

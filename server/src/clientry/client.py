@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from clientry.account import SUSPENDED_CUTOFF
 from clientry.errors import Conflict
 from clientry.product import Catalogue
 
@@ -40,6 +41,7 @@ class Client(Struct, frozen=True):
         date_created: seconds since 1970-01-01T00:00:00Z.
         tokens_valid_from: access tokens whose `iat` is before this second are dead.
         version: grows by one with every change.
+        account_cutoff: the latest cutoff of the accounts on its path; read with one client, 0 in lists, never written.
     """
 
     client_id: str
@@ -56,6 +58,17 @@ class Client(Struct, frozen=True):
     date_created: int
     tokens_valid_from: int = 0
     version: int = 1
+    account_cutoff: int = 0
+
+    @property
+    def cutoff(self) -> int:
+        """Access tokens whose `iat` is before this second are dead, by the client's own cut-off or an account's."""
+        return max(self.tokens_valid_from, self.account_cutoff)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether an account on its path is suspended."""
+        return self.account_cutoff >= SUSPENDED_CUTOFF
 
     def is_within(self, account: str) -> bool:
         """Tell whether the client belongs to this account or to one below it."""

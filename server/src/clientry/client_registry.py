@@ -3,7 +3,7 @@
 from msgspec import Struct, structs
 
 from clientry import audit_event, secret
-from clientry.account import Account
+from clientry.account import SUSPENDED_CUTOFF, Account
 from clientry.caller import Caller
 from clientry.client import (
     DEFAULT_TOKEN_LIFETIME,
@@ -155,7 +155,7 @@ class ClientRegistry:
             AccessDenied: the caller is no admin client with `clients:write`.
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is locked, or it is the caller itself and would be disabled.
+            Conflict: it is locked, or would be disabled and is the caller itself or the last admin client of its account's tree.
             BadRequest: products were set that cannot be.
         """
         require(caller, CLIENTS_WRITE)
@@ -171,6 +171,8 @@ class ClientRegistry:
             # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
             # Only a transaction that writes waits for one.
             await transaction.clients.replace(old, new)
+            if old.enabled and not new.enabled:
+                await _keep_an_admin(caller, transaction, old)
             if new is not old:
                 deed = _deed("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
@@ -207,7 +209,7 @@ class ClientRegistry:
             AccessDenied: the caller is no admin client with `clients:write`.
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is locked, or it is the caller itself.
+            Conflict: it is locked, or it is the caller itself, or the last admin client of its account's tree.
         """
         require(caller, CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
@@ -220,6 +222,7 @@ class ClientRegistry:
             if old.locked:
                 raise locked_conflict()
             await transaction.clients.delete(old, int(occasion.now))
+            await _keep_an_admin(caller, transaction, old)
             deed = _deed("client.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
@@ -241,6 +244,26 @@ class ClientRegistry:
 def position(client: Client) -> Position:
     """Return where a client stands in a list."""
     return Position(client.date_created, client.client_id)
+
+
+async def _keep_an_admin(caller: Caller, transaction: Transaction, stopped: Client) -> None:
+    """Check, after a client was stopped, that its account can still be managed; a suspended account need not be.
+
+    The account is claimed after the client was changed, in the order in which everything else takes the two.
+
+    Raises:
+        Conflict: it was the last enabled admin client of its account and those below it. The operator may stop it all the same.
+    """
+    if caller.client is None or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
+        return
+    account = await transaction.accounts.claim(stopped.account_id)
+    if account is None or account.path_cutoff >= SUSPENDED_CUTOFF:
+        return
+    if await transaction.clients.count(ClientFilter(stopped.account_id, client_type=ClientType.ADMIN)) == 0:
+        raise Conflict(
+            "It is the last admin client of its account. Against a leak, rotate its secret with others_end_after 0 and "
+            "revoke its tokens; to stop everything, suspend the account."
+        )
 
 
 def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:

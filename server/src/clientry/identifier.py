@@ -11,6 +11,9 @@ ACCOUNT_PREFIX: Final = "acct_"
 SECRET_PREFIX: Final = "secret_"
 EVENT_PREFIX: Final = "event_"
 
+ULID_LENGTH: Final = 26
+ACCOUNT_ID_LENGTH: Final = len(ACCOUNT_PREFIX) + ULID_LENGTH
+
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 _ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 

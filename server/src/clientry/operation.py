@@ -52,12 +52,12 @@ async def ensure_still_valid(caller: Caller, transaction: Transaction) -> None:
     """Check, inside the transaction of a change, that nobody stopped the caller since its token was checked.
 
     Raises:
-        Unauthorized: it was disabled or deleted, or its tokens were cut off.
+        Unauthorized: it was disabled or deleted, its account suspended, or its tokens were cut off.
     """
     if caller.client is None:
         return
     now = await transaction.clients.get(caller.client.client_id)
-    if now is None or not now.enabled or now.tokens_valid_from != caller.client.tokens_valid_from:
+    if now is None or not now.enabled or now.cutoff != caller.client.cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
 
 
@@ -78,7 +78,7 @@ def require(caller: Caller, scope: str) -> None:
 
 
 async def account_in_tree(caller: Caller, transaction: Transaction, field: str, account_id: str | None) -> Account:
-    """Return an account of the caller's tree; None: the caller's own, for the operator the root.
+    """Return an account of the caller's tree, which stays until the transaction ends; None: the caller's own, or the root.
 
     Raises:
         NotFound: it is not in the caller's tree, or nowhere: the answer is the same. `field` is named.
@@ -87,9 +87,36 @@ async def account_in_tree(caller: Caller, transaction: Transaction, field: str, 
     if wanted is None:
         account = await transaction.accounts.root()
     else:
-        account = await transaction.accounts.get(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
+        account = await transaction.accounts.hold(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
     if account is None or not caller.sees(account.path):
         raise NotFound(f"{field}: there is no such account.")
+    return account
+
+
+def visible_account(caller: Caller, account: Account | None) -> Account:
+    """Return an account that the caller may see.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree: the answer is the same.
+    """
+    if account is None or not caller.sees(account.path):
+        raise NotFound("There is no such account.")
+    return account
+
+
+async def existing_account(
+    caller: Caller, transaction: Transaction, account_id: str, if_match: frozenset[int] | None = None
+) -> Account:
+    """Return an account of the caller's tree, to change it: nothing that counts on it happens until the transaction ends.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree.
+        PreconditionFailed: its version is not among `if_match`; None: any will do.
+    """
+    found = await transaction.accounts.claim(account_id) if is_id(ACCOUNT_PREFIX, account_id) else None
+    account = visible_account(caller, found)
+    if if_match is not None and account.version not in if_match:
+        raise PreconditionFailed("The account has changed since it was read: its ETag is another one.")
     return account
 
 

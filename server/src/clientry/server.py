@@ -246,7 +246,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, logs:
         token=TokenHandler(endpoint, settings.body_timeout),
         clients=ClientHandlers(registry.clients, registry.catalogue, pager, url, settings.body_timeout),
         secrets=SecretHandlers(registry.secrets, clock, settings.body_timeout),
-        accounts=AccountHandlers(registry.accounts, pager, settings.body_timeout),
+        accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),
         jwk_set=jwk_set_document(key_ring),

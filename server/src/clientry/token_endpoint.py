@@ -137,4 +137,6 @@ class TokenEndpoint:
             return "expired secret"
         if not credentials.client.enabled:
             return "disabled client"
+        if credentials.client.suspended:
+            return "suspended account"
         return credentials.client

@@ -11,10 +11,8 @@ from cyclopts import App
 from clientry.audit_event import AuditEvent, follows
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
-from clientry.cli.registry import as_operator, rows_of
 from clientry.clock import rfc3339
 from clientry.config import Settings, load
-from clientry.listing import PageRequest
 from clientry.server import Registry, open_registry
 from clientry.storage import Slice, Storage
 
@@ -83,8 +81,17 @@ async def _verify(settings: Settings, account: str | None) -> int:
 async def _accounts(registry: Registry, account: str | None) -> list[str]:
     if account is not None:
         return [account]
-    listing = await registry.accounts.list(as_operator(registry), PageRequest(2_147_483_647, 1))
-    return [row.account_id for row in reversed(await rows_of(listing))]
+    found: list[str] = []
+    more = True
+    while more:
+        part = await _accounts_after(registry.storage, found[-1] if found else "")
+        found += part.items
+        more = part.more
+    return found
+
+
+async def _accounts_after(storage: Storage, after: str) -> Slice[str]:
+    return await storage.read(lambda snapshot: snapshot.audit_events.accounts(after, CHUNK))
 
 
 async def _events(storage: Storage, account: str) -> AsyncIterator[AuditEvent]:

@@ -4,14 +4,19 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
+from clientry.account import Account, AccountChange, AccountStatus
 from clientry.account_registry import AccountRegistry, NewAccount
 from clientry.caller import Caller
-from clientry.http.bodies import JSON_TYPES, read_json
-from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
-from clientry.http.pagination import Pager, read_query
+from clientry.errors import BadRequest
+from clientry.field import clean_email, clean_text
+from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
+from clientry.http.etags import etag, if_match
+from clientry.http.exchange import JSON, NO_STORE, Answer, Headers, Receive, Scope
+from clientry.http.pagination import ListQuery, Pager, read_query
 from clientry.http.representations import account_body, encode
+from clientry.storage import AccountFilter
 
-FILTERS: Final[frozenset[str]] = frozenset()
+FILTERS: Final = frozenset({"parent_id", "status", "friendly_name", "owner_email"})
 
 
 class CreateAccount(Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,18 +27,27 @@ class CreateAccount(Struct, frozen=True, forbid_unknown_fields=True):
     parent_id: str | UnsetType = UNSET
 
 
+class UpdateAccount(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON merge patch (RFC 7396) of what may be changed. Nothing here can be removed, so null is no value."""
+
+    friendly_name: str | UnsetType = UNSET
+    owner_email: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
 class AccountHandlers:
     """The handlers of `/v1/accounts`."""
 
-    def __init__(self, registry: AccountRegistry, pager: Pager, body_timeout: float) -> None:
+    def __init__(self, registry: AccountRegistry, pager: Pager, public_url: str, body_timeout: float) -> None:
         self._registry = registry
         self._pager = pager
+        self._public_url = public_url
         self._body_timeout = body_timeout
 
     async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/accounts`."""
         query = read_query(scope, FILTERS, caller.root)
-        listing = await self._registry.list(caller, self._pager.page(query))
+        listing = await self._registry.list(caller, _filter(query), self._pager.page(query))
         return await self._pager.answer(query, listing, "accounts", account_body)
 
     async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
@@ -41,4 +55,56 @@ class AccountHandlers:
         body = await read_json(scope, receive, CreateAccount, self._body_timeout, JSON_TYPES)
         parent_id = body.parent_id if isinstance(body.parent_id, str) else None
         account = await self._registry.create(caller, NewAccount(body.friendly_name, body.owner_email, parent_id))
-        return Answer(201, JSON + NO_STORE, b'{"account":' + encode(account_body(account)) + b"}")
+        location = f"{self._public_url}/v1/accounts/{account.account_id}".encode()
+        return _one(account, 201, ((b"location", location),))
+
+    async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/accounts/{account_id}`."""
+        return _one(await self._registry.get(caller, scope["path_params"]["account_id"]))
+
+    async def update(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `PATCH /v1/accounts/{account_id}`."""
+        body = await read_json(scope, receive, UpdateAccount, self._body_timeout, MERGE_PATCH_TYPES)
+        account_id = scope["path_params"]["account_id"]
+        return _one(await self._registry.update(caller, account_id, _change(body), if_match(scope)))
+
+    async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/accounts/{account_id}/revoke_tokens`; a body is not read."""
+        account_id = scope["path_params"]["account_id"]
+        return _one(await self._registry.revoke_tokens(caller, account_id, if_match(scope)))
+
+    async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `DELETE /v1/accounts/{account_id}`."""
+        await self._registry.delete(caller, scope["path_params"]["account_id"], if_match(scope))
+        return Answer(204)
+
+
+def _one(account: Account, status: int = 200, more: Headers = ()) -> Answer:
+    body = b'{"account":' + encode(account_body(account)) + b"}"
+    return Answer(status, JSON + NO_STORE + etag(account.version) + more, body)
+
+
+def _filter(query: ListQuery) -> AccountFilter:
+    query.refuse_blank_filters()
+    given = query.filters
+    return AccountFilter(
+        within=query.root,
+        parent_id=given.get("parent_id"),
+        status=_status(given["status"]) if "status" in given else None,
+        friendly_name=given.get("friendly_name"),
+        owner_email=given.get("owner_email"),
+    )
+
+
+def _change(body: UpdateAccount) -> AccountChange:
+    return AccountChange(
+        friendly_name=clean_text("friendly_name", body.friendly_name) if isinstance(body.friendly_name, str) else UNSET,
+        owner_email=clean_email("owner_email", body.owner_email) if isinstance(body.owner_email, str) else UNSET,
+        status=_status(body.status) if isinstance(body.status, str) else UNSET,
+    )
+
+
+def _status(text: str) -> AccountStatus:
+    if text not in set(AccountStatus):
+        raise BadRequest("status must be ACTIVE or SUSPENDED.")
+    return AccountStatus(text)

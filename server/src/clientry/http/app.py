@@ -8,7 +8,7 @@ from msgspec import Struct
 from clientry.caller import Caller
 from clientry.errors import InternalError, MethodNotAllowed, NotFound
 from clientry.http import health
-from clientry.http.accounts import AccountHandlers, CreateAccount
+from clientry.http.accounts import AccountHandlers, CreateAccount, UpdateAccount
 from clientry.http.bearer import BearerAuthentication
 from clientry.http.clients import ClientHandlers, CreateClient, UpdateClient
 from clientry.http.cors import Cors, CorsPolicy
@@ -87,7 +87,7 @@ class Operation(Struct, frozen=True):
 def operations(parts: Parts) -> tuple[Operation, ...]:
     """Return the operations of the registry API."""
     clients, secrets, accounts = parts.clients, parts.secrets, parts.accounts
-    one, many = "/v1/clients/{client_id}", "/v1/clients"
+    one, many, account = "/v1/clients/{client_id}", "/v1/clients", "/v1/accounts/{account_id}"
     return (
         Operation("getClient", "GET", one, clients.get, CLIENTS_READ, None, ClientBody),
         Operation("updateClient", "PATCH", one, clients.update, CLIENTS_WRITE, UpdateClient, ClientBody),
@@ -104,6 +104,18 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
         Operation("deleteSecret", "DELETE", one + "/secrets/{secret_id}", secrets.delete, CLIENTS_WRITE),
         Operation("listAccount", "GET", "/v1/accounts", accounts.list, ACCOUNTS_READ, None, AccountBody),
         Operation("createAccount", "POST", "/v1/accounts", accounts.create, ACCOUNTS_WRITE, CreateAccount, AccountBody),
+        Operation("getAccount", "GET", account, accounts.get, ACCOUNTS_READ, None, AccountBody),
+        Operation("updateAccount", "PATCH", account, accounts.update, ACCOUNTS_WRITE, UpdateAccount, AccountBody),
+        Operation("deleteAccount", "DELETE", account, accounts.delete, ACCOUNTS_WRITE),
+        Operation(
+            "revokeAccountTokens",
+            "POST",
+            account + "/revoke_tokens",
+            accounts.revoke_tokens,
+            ACCOUNTS_WRITE,
+            None,
+            AccountBody,
+        ),
         Operation("ping", "GET", "/v1/ping", _ping),
     )
 

@@ -1,6 +1,5 @@
 """`/v1/clients`: translates requests into operations of the client registry, and what they return into answers."""
 
-import re
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,17 +8,16 @@ from clientry.caller import Caller
 from clientry.client import Client, ClientChange, ClientType
 from clientry.client_registry import ClientRegistry, NewClient
 from clientry.errors import BadRequest
-from clientry.field import clean_email, clean_text, clean_token_lifetime, has_forbidden_characters
+from clientry.field import clean_email, clean_text, clean_token_lifetime
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
-from clientry.http.exchange import JSON, NO_STORE, Answer, Headers, Receive, Scope, header_values
+from clientry.http.etags import etag, if_match
+from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
 from clientry.http.pagination import ListQuery, Pager, read_query
 from clientry.http.representations import client_body, created_body, encode
 from clientry.product import Catalogue
 from clientry.storage import ClientFilter, ClientStatus
 
 FILTERS: Final = frozenset({"client_type", "account_id", "name", "client_owner", "status"})
-
-_ETAG = re.compile(r'"v([1-9][0-9]{0,17})"')
 
 
 class ScopesField(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +72,7 @@ class ClientHandlers:
         new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
         created = await self._registry.create(caller, new)
         location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()
-        headers = JSON + NO_STORE + _etag(created.client) + ((b"location", location),)
+        headers = JSON + NO_STORE + etag(created.client.version) + ((b"location", location),)
         return Answer(201, headers, encode(created_body(created)))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
@@ -101,14 +99,12 @@ class ClientHandlers:
 
     def _one(self, client: Client) -> Answer:
         body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"
-        return Answer(200, JSON + NO_STORE + _etag(client), body)
+        return Answer(200, JSON + NO_STORE + etag(client.version), body)
 
 
 def _filter(query: ListQuery) -> ClientFilter:
     given = query.filters
-    for name, text in given.items():
-        if not text.strip() or has_forbidden_characters(text):
-            raise BadRequest(f"{name} must not be empty or hold control characters.")
+    query.refuse_blank_filters()
     client_type = given.get("client_type")
     if client_type is not None and client_type not in set(ClientType):
         raise BadRequest("client_type must be admin or standard.")
@@ -138,17 +134,3 @@ def _change(body: UpdateClient) -> ClientChange:
             else clean_token_lifetime("token_lifetime", body.token_lifetime)
         ),
     )
-
-
-def _etag(client: Client) -> Headers:
-    return ((b"etag", f'"v{client.version}"'.encode()),)
-
-
-def if_match(scope: Scope) -> frozenset[int] | None:
-    """Return the versions that If-Match allows (RFC 9110 section 13.1.1), None where any will do."""
-    values = header_values(scope, b"if-match")
-    tags = [tag.strip() for value in values for tag in value.decode("latin-1").split(",")]
-    if not values or tags == ["*"]:
-        return None
-    matches = (_ETAG.fullmatch(tag) for tag in tags)
-    return frozenset(int(match[1]) for match in matches if match is not None)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from clientry.errors import BadRequest
+from clientry.field import has_forbidden_characters
 from clientry.http.bodies import quoted_name
 from clientry.http.exchange import JSON, NO_STORE, Answer, Scope
 from clientry.http.query import MalformedPairs, parse_pairs, repeated_name
@@ -49,6 +50,16 @@ class ListQuery(Struct, frozen=True):
     filters: dict[str, str]
     root: str | None
     cursor: str | None = None
+
+    def refuse_blank_filters(self) -> None:
+        """Check that every filter has a text.
+
+        Raises:
+            BadRequest: one has none, or holds control characters.
+        """
+        for name, text in self.filters.items():
+            if not text.strip() or has_forbidden_characters(text):
+                raise BadRequest(f"{name} must not be empty or hold control characters.")
 
     def binding(self) -> bytes:
         """Return what a cursor is bound to."""

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from clientry.account import Account
+from clientry.account import Account, AccountStatus
 from clientry.audit_event import AuditEvent, Change
 from clientry.client import Client, ClientType
 from clientry.secret import ClientSecret
@@ -69,9 +69,21 @@ class ClientFilter(Struct, frozen=True):
 
 
 class AccountFilter(Struct, frozen=True):
-    """Which accounts are wanted: `within` this one (itself included); None: everywhere."""
+    """Which accounts are wanted, all conditions together.
+
+    Attributes:
+        within: only this account and those below it; None: everywhere.
+        parent_id: only those directly below this one.
+        status: only this status.
+        friendly_name: the name contains this text, whatever its case.
+        owner_email: the owner's address is this text, whatever its case.
+    """
 
     within: str | None
+    parent_id: str | None = None
+    status: AccountStatus | None = None
+    friendly_name: str | None = None
+    owner_email: str | None = None
 
 
 class Position(Struct, frozen=True):
@@ -177,7 +189,7 @@ class AccountReads(Listable[AccountFilter, Account], Protocol):
     """Reading accounts."""
 
     async def get(self, account_id: str) -> Account | None:
-        """Return the account, None where there is none."""
+        """Return the account, None where there is none or it was deleted."""
         ...
 
     async def root(self) -> Account | None:
@@ -188,8 +200,27 @@ class AccountReads(Listable[AccountFilter, Account], Protocol):
 class AccountWrites(AccountReads, Protocol):
     """Reading and changing accounts."""
 
+    async def hold(self, account_id: str) -> Account | None:
+        """Return the account, None where there is none; nobody deletes it until the transaction ends."""
+        ...
+
+    async def claim(self, account_id: str) -> Account | None:
+        """Return the account, None where there is none; what counts on its clients and accounts waits till the transaction ends."""
+        ...
+
     async def add(self, account: Account) -> None:
         """Add a new account; those on its path exist."""
+        ...
+
+    async def replace(self, old: Account, new: Account) -> None:
+        """Put `new` in the place of `old`; id, path and creation date stay. `LostUpdate` if it is no longer `old`."""
+        ...
+
+    async def delete(self, account: Account, at: int) -> None:
+        """Delete an account that has no clients and no accounts below it. `LostUpdate` if it is no longer `account`.
+
+        `at`: seconds since 1970-01-01T00:00:00Z.
+        """
         ...
 
     async def add_all(self, accounts: Sequence[Account]) -> None:
@@ -234,6 +265,10 @@ class AuditReads(Protocol):
 
     async def slice(self, account_id: str, after: int, limit: int) -> Slice[AuditEvent]:
         """Return at most `limit` events of the account with a sequence greater than `after`, oldest first."""
+        ...
+
+    async def accounts(self, after: str, limit: int) -> Slice[str]:
+        """Return at most `limit` ids of accounts that have events, also of deleted ones, behind `after`, oldest first."""
         ...
 
 
@@ -288,6 +323,10 @@ class Storage(Protocol):
 
     async def client(self, client_id: str) -> Client | None:
         """Return a client, None where there is none. What every bearer check reads."""
+        ...
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return an account, None where there is none."""
         ...
 
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:

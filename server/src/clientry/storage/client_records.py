@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from clientry.client import Client
 from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
+from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql
 from clientry.storage.account_records import NO_LIST, Accounts
 from clientry.storage.rows import Row, client_change_row, client_of, client_row, fold
@@ -21,30 +22,30 @@ class Clients:
 
     async def get(self, client_id: str) -> Client | None:
         """Return the client, None where there is none or it was deleted."""
-        statement = sql.CLIENT_GET_LOCKED if self._session.locks else sql.CLIENT_GET
-        rows = await self._session.run(statement, (client_id,))
+        statement = sql.client_get_locked if self._session.locks else sql.client_get
+        rows = await self._session.run(statement(self._session.dialect), (client_id,))
         return client_of(rows[0]) if rows else None
 
     async def count(self, wanted: ClientFilter) -> int:
         """Return exactly how many clients there are."""
-        shape = sql.shape_of(wanted)
-        statement = sql.client_count(shape, self._session.dialect)
+        shape = lists.shape_of(wanted)
+        statement = lists.client_count(shape, self._session.dialect)
         parameters = (await self._list_key(wanted), *_texts(wanted))
         rows = await self._session.run(statement, parameters, scans=shape.by_text)
         return int(rows[0][0])
 
     async def slice(self, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
         """Return at most `limit` clients from `start` on, newest first."""
-        shape = sql.shape_of(wanted)
-        statement = sql.client_slice(shape, sql.start_kind(start), self._session.dialect)
+        shape = lists.shape_of(wanted)
+        statement = lists.client_slice(shape, lists.start_kind(start), self._session.dialect)
         key = await self._list_key(wanted)
         parameters = (key, *position_of(start), *_texts(wanted), limit + 1, start.offset)
         return slice_of(await self._session.run(statement, parameters, scans=shape.by_text), limit, client_of)
 
     async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
         """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
-        shape = sql.shape_of(wanted)
-        statement = sql.client_back(shape, self._session.dialect)
+        shape = lists.shape_of(wanted)
+        statement = lists.client_back(shape, self._session.dialect)
         parameters = (await self._list_key(wanted), before.date_created, before.id, *_texts(wanted))
         return await position_back(self._session, statement, parameters, rows, scans=shape.by_text)
 

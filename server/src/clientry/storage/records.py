@@ -80,6 +80,11 @@ class AuditEvents:
         """Return at most `limit` events of the account with a sequence greater than `after`, oldest first."""
         return slice_of(await self._session.run(sql.AUDIT_SLICE, (account_id, after, limit + 1)), limit, event_of)
 
+    async def accounts(self, after: str, limit: int) -> Slice[str]:
+        """Return at most `limit` ids of accounts that have events, also of deleted ones, behind `after`, oldest first."""
+        rows = await self._session.run(sql.AUDIT_ACCOUNTS, (after, limit + 1))
+        return slice_of(rows, limit, lambda row: row[0])
+
     async def append(self, change: Change) -> AuditEvent:
         """Put a change at the end of the chain of its account."""
         if self._session.dialect.lock_account:
@@ -107,4 +112,4 @@ def credentials_of(rows: list[Row]) -> Credentials | None:
     """Read a client with its secrets."""
     if not rows:
         return None
-    return Credentials(client_of(rows[0]), tuple(secret_of(row) for row in rows if row[14] is not None))
+    return Credentials(client_of(rows[0]), tuple(secret_of(row) for row in rows if row[15] is not None))

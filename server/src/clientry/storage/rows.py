@@ -39,12 +39,13 @@ def client_of(row: Row) -> Client:
         row[11],
         row[12],
         row[13],
+        row[14],
     )
 
 
 def secret_of(row: Row) -> ClientSecret:
     """Read a secret from the end of a row of credentials."""
-    return ClientSecret(row[14], row[0], bytes(row[15]), row[16], row[17], row[18])
+    return ClientSecret(row[15], row[0], bytes(row[16]), row[17], row[18], row[19])
 
 
 def client_row(client: Client) -> Row:
@@ -95,7 +96,7 @@ def secret_row(secret: ClientSecret) -> Row:
 
 def account_of(row: Row) -> Account:
     """Read an account."""
-    return Account(row[0], tuple(row[1].split("/")), row[2], row[3], AccountStatus(row[4]), row[5], row[6])
+    return Account(row[0], tuple(row[1].split("/")), row[2], row[3], AccountStatus(row[4]), *row[5:9])
 
 
 def account_row(account: Account) -> Row:
@@ -108,6 +109,24 @@ def account_row(account: Account) -> Row:
         account.status.value,
         account.date_created,
         account.version,
+        fold(account.friendly_name),
+        fold(account.owner_email),
+        account.cutoff,
+    )
+
+
+def account_change_row(old: Account, new: Account) -> Row:
+    """Write a changed account."""
+    return (
+        new.friendly_name,
+        fold(new.friendly_name),
+        new.owner_email,
+        fold(new.owner_email),
+        new.status.value,
+        new.cutoff,
+        new.version,
+        old.account_id,
+        old.version,
     )
 
 

@@ -44,7 +44,20 @@ class Table(Struct, frozen=True):
 
 
 ACCOUNTS: Final = Table(
-    "accounts", ("account_id",), ("path", "friendly_name", "owner_email", "status", "date_created", "version")
+    "accounts",
+    ("account_id",),
+    (
+        "path",
+        "friendly_name",
+        "owner_email",
+        "status",
+        "date_created",
+        "version",
+        "friendly_name_folded",
+        "owner_email_folded",
+        "cutoff",
+        "deleted_at",
+    ),
 )
 ACCOUNT_LISTING: Final = Table("account_listing", ("list_key", "date_created", "account_id"))
 ACCOUNT_COUNTS: Final = Table("account_counts", ("list_key", "slot"), ("count",))

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
 
+from clientry.account import Account
 from clientry.client import Client
 from clientry.database_url import DatabaseUrl
 from clientry.errors import OutcomeUnknown, StorageUnavailable
@@ -71,6 +72,10 @@ class PostgresStorage:
         """Return a client, None where there is none."""
         found = await self._look_ups.credentials(client_id)
         return None if found is None else found.client
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return an account, None where there is none."""
+        return await self.read(lambda snapshot: snapshot.accounts.get(account_id))
 
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
         """Run `body` over one consistent state."""

@@ -14,13 +14,14 @@ from typing import Final, TypeVar
 
 import apsw
 
+from clientry.account import Account
 from clientry.client import Client
 from clientry.errors import StorageUnavailable
 from clientry.storage import Credentials, Snapshot, Transaction
 from clientry.storage import statements as sql
 from clientry.storage.migration import refuse_pending
 from clientry.storage.records import credentials_of
-from clientry.storage.rows import Row, client_of
+from clientry.storage.rows import Row, account_of, client_of
 from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, outages
 from clientry.storage.sqlite.schema import read_schema
 from clientry.storage.sqlite.session import run_body
@@ -66,8 +67,13 @@ class SqliteStorage:
 
     async def client(self, client_id: str) -> Client | None:
         """Return a client, None where there is none."""
-        rows = self._look_up(sql.CLIENT_GET, client_id)
+        rows = self._look_up(sql.client_get(sql.SQLITE), client_id)
         return client_of(rows[0]) if rows else None
+
+    async def account(self, account_id: str) -> Account | None:
+        """Return an account, None where there is none."""
+        rows = self._look_up(sql.account_get(sql.SQLITE), account_id)
+        return account_of(rows[0]) if rows else None
 
     def _look_up(self, statement: str, key: str) -> list[Row]:
         """Run a point read on the event loop's thread.
