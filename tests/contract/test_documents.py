@@ -190,7 +190,14 @@ def test_required_members_are_declared() -> None:
     for place, node in nodes(OURS["components"]["schemas"], "#/components/schemas"):
         if "/example" not in place and isinstance(node.get("properties"), dict) and "type" in node:
             assert set(node.get("required", ())) <= set(node["properties"]), place
-            requests = ("CreateClient", "UpdateClient", "CreateSecret", "CreateAccount", "TokenRequest")
+            requests = (
+                "CreateClient",
+                "UpdateClient",
+                "CreateSecret",
+                "CreateAccount",
+                "UpdateAccount",
+                "TokenRequest",
+            )
             if place.split("/")[3] not in requests:
                 optional |= set(node["properties"]) - set(node.get("required", ()))
     assert optional == {"resources"}

@@ -165,6 +165,23 @@ def test_f08_a_commit_whose_answer_is_lost_is_unknown(node: Node) -> None:
     node.recovers()
 
 
+def test_f08_a_retry_with_the_same_key_heals_a_lost_answer(node: Node) -> None:
+    """After an unknown outcome the same idempotency key gets the answer that was lost, secret included; there is one client."""
+    count = "/v1/clients?page_size=1&page_number=1"
+    before = node.call("GET", count).json["meta"]["count"]
+    headers = [bearer(node.token), ("Content-Type", "application/json"), ("Idempotency-Key", "heals")]
+    body = b'{"name": "once", "locked": null, "scopes": {}}'
+    node.proxy.drops_commits = True
+    lost = send(node.url, "POST", "/v1/clients", headers, body)
+    node.proxy.drops_commits = False
+    healed = send(node.url, "POST", "/v1/clients", headers, body)
+    assert (lost.status, healed.status) == (504, 201)
+    assert healed.one("Idempotency-Replayed") == "true"
+    made = Credentials(healed.json["client_id"], healed.json["client_secret"])
+    assert ask_token(node.url, made.form).status == 200
+    assert node.call("GET", count).json["meta"]["count"] == before + 1
+
+
 @pytest.mark.parametrize("how", ["cut", "close_halves"])
 def test_f08_broken_connections_are_replaced(node: Node, how: str) -> None:
     """After a reset, or an end, of every connection the next look-up is answered at once: reading twice changes nothing."""

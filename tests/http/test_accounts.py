@@ -202,8 +202,12 @@ def test_an_accounts_last_admin_client_stays(server: Server, tenant: Tenant, bel
     assert tenant.registry.call("DELETE", path).status == 409
     second = admin_of(server, below.account_id)
     paths = [path, f"/v1/clients/{second.client_id}"]
+
+    def disable(one: str) -> int:
+        return tenant.registry.call("PATCH", one, {"enabled": False}).status
+
     with ThreadPoolExecutor(2) as pool:
-        replies = list(pool.map(lambda one: tenant.registry.call("PATCH", one, {"enabled": False}).status, paths))
+        replies = list(pool.map(disable, paths))
     assert sorted(replies) == [200, 409]
     change(tenant.registry, below.account_id, status="SUSPENDED")
     assert [tenant.registry.call("DELETE", one).status for one in paths] == [204, 204]

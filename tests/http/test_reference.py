@@ -208,6 +208,12 @@ def test_the_reference_shows_every_operation(registry: Registry) -> None:
         assert f"<td>D{departure}</td>" in text
 
 
+def child_account(registry: Registry) -> str:
+    """Return a new account, empty."""
+    body = {"friendly_name": "Example", "owner_email": "ada@example.com"}
+    return registry.call("POST", "/v1/accounts", body).json["account"]["id"]
+
+
 def test_every_curl_example_works(registry: Registry, tmp_path: Path) -> None:
     """Pasted into a shell, each succeeds, and no secret is an argument of a command."""
     token = access_token(registry.url, registry.admin)
@@ -220,6 +226,7 @@ def test_every_curl_example_works(registry: Registry, tmp_path: Path) -> None:
         path = f"/v1/clients/{client.client_id}/secrets"
         registry.call("POST", path, {"others_end_after": "1h"} if "$SECRET_ID" in command else {})
         variables = {
+            "ACCOUNT_ID": child_account(registry),
             "CLIENT_ID": client.client_id,
             "CLIENT_SECRET": client.client_secret,
             "SECRET_ID": registry.call("GET", path).json["secrets"][0]["secret_id"],

@@ -426,6 +426,49 @@ async def test_the_latest_cutoff_on_the_path_comes_with_a_client(storage: Storag
         assert found_cutoffs == (expected,) * 4
 
 
+async def test_an_answer_is_kept_under_its_digest_until_it_expires(storage: Storage) -> None:
+    """It is claimed once, found until its last second, then free again, and purged."""
+    digest = bytes(range(32))
+    claims: list[bool] = []
+
+    async def body(transaction: Transaction, now: int) -> None:
+        claims.append(await transaction.answers.claim(digest, now, now + 10))
+        if claims[-1]:
+            await transaction.answers.fill(digest, b"answer %d" % now)
+
+    async def kept(now: int) -> bytes | None:
+        return await storage.read(lambda snapshot: snapshot.answers.get(digest, now))
+
+    for now in (NOW, NOW + 9, NOW + 10):
+        await storage.write(lambda transaction, now=now: body(transaction, now))
+    assert claims == [True, False, True]
+    assert [await kept(now) for now in (NOW + 19, NOW + 20)] == [b"answer %d" % (NOW + 10), None]
+    purged = [await storage.write(lambda t, now=now: t.answers.purge(now, 5)) for now in (NOW + 19, NOW + 20)]
+    assert purged == [0, 1]
+
+
+async def test_a_digest_is_claimed_by_one_of_those_that_meet(storage: Storage) -> None:
+    """Of ten transactions at once one claims it; the others wait for it, and then see what it has kept."""
+    digest = bytes(32)
+
+    async def body(transaction: Transaction) -> bytes | None:
+        if await transaction.answers.claim(digest, NOW, NOW + 10):
+            await transaction.answers.fill(digest, b"answer")
+            return None
+        return await transaction.answers.get(digest, NOW)
+
+    found: list[bytes | None] = []
+
+    async def one() -> None:
+        found.append(await storage.write(body))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(one)
+    assert found.count(None) == 1
+    assert found.count(b"answer") == 9
+
+
 async def test_a_body_that_raises_leaves_nothing(storage: Storage) -> None:
     """What a body did before it raised is undone: record, list, count and audit event; its exception comes out."""
     root = an_account()

@@ -31,7 +31,7 @@ def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None) -> 
 class Server:
     """A running server, on SQLite or the PostgreSQL database of a URL.
 
-    `url`: where it is; `admin`: its first client; `data`: its directory.
+    `url`: where it is; `admin`: its first client; `data`: its directory; `database`: the URL that was given.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Server:
     ) -> None:
         """Initialise the directory if it is not there, start, and wait until requests may be sent."""
         self.data = data
+        self.database = database
         first = data.with_suffix(".json")
         if database is not None and not data.exists():
             data.mkdir(mode=0o700)

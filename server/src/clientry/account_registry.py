@@ -2,7 +2,7 @@
 
 from msgspec import Struct, structs
 
-from clientry import audit_event
+from clientry import audit_event, operation
 from clientry.account import MAX_DEPTH, Account, AccountChange, AccountStatus, changed, tokens_revoked
 from clientry.caller import Caller
 from clientry.clock import Clock
@@ -15,7 +15,6 @@ from clientry.operation import (
     account_in_tree,
     audited,
     draw_occasion,
-    ensure_still_valid,
     existing_account,
     require,
     visible_account,
@@ -83,7 +82,6 @@ class AccountRegistry:
         account_id = new_id(ACCOUNT_PREFIX, self._clock, self._random)
 
         async def body(transaction: Transaction) -> Account:
-            await ensure_still_valid(caller, transaction)
             parent = await _parent(caller, transaction, new.parent_id)
             account = Account(
                 account_id=account_id,
@@ -98,7 +96,7 @@ class AccountRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return account
 
-        return await self._storage.write(body)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def update(
         self, caller: Caller, account_id: str, change: AccountChange, if_match: frozenset[int] | None = None
@@ -121,7 +119,6 @@ class AccountRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Account:
-            await ensure_still_valid(caller, transaction)
             old = await existing_account(caller, transaction, account_id, if_match)
             if change.status is AccountStatus.SUSPENDED and _is_own(caller, old):
                 raise Conflict("An account cannot suspend itself: that is for the account above it.")
@@ -133,7 +130,7 @@ class AccountRegistry:
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await self._storage.write(body)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def revoke_tokens(self, caller: Caller, account_id: str, if_match: frozenset[int] | None = None) -> Account:
         """Cut off every access token that the clients of an account and of those below it have been issued.
@@ -147,7 +144,6 @@ class AccountRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Account:
-            await ensure_still_valid(caller, transaction)
             old = await existing_account(caller, transaction, account_id, if_match)
             new = tokens_revoked(old, occasion.now)
             await transaction.accounts.replace(old, new)
@@ -155,7 +151,7 @@ class AccountRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await self._storage.write(body)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def delete(self, caller: Caller, account_id: str, if_match: frozenset[int] | None = None) -> None:
         """Delete an account that has no clients and no accounts below it; its id is never used again.
@@ -170,7 +166,6 @@ class AccountRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
-            await ensure_still_valid(caller, transaction)
             old = await existing_account(caller, transaction, account_id, if_match)
             if _is_own(caller, old) or old.parent_id is None:
                 raise Conflict("The root account, and the account that one acts for, cannot be deleted.")
@@ -182,7 +177,7 @@ class AccountRegistry:
             deed = _deed("account.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await self._storage.write(body)
+        await operation.change(self._storage, caller, occasion, body)
 
 
 def position(account: Account) -> Position:

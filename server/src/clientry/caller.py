@@ -1,10 +1,12 @@
 """The caller: the authenticated party of a request. Every operation takes it first."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clientry.client import Client
+from clientry.idempotency import Once
 
 OPERATOR: Final = "operator"
 
@@ -18,12 +20,14 @@ class Caller(Struct, frozen=True):
         scopes: what the request's token grants, cut down to what the client is still registered for.
         request_id: names the request in logs and audit events.
         address: the address that the request came from; empty at the machine.
+        once: names the request where it carries an idempotency key: its change is made once, however often it is asked for.
     """
 
     client: Client | None
     scopes: frozenset[str]
     request_id: str
     address: str = ""
+    once: Once | None = None
 
     @property
     def actor(self) -> str:
@@ -34,6 +38,10 @@ class Caller(Struct, frozen=True):
     def root(self) -> str | None:
         """The account whose tree the caller sees; None: every account."""
         return self.client.account_id if self.client else None
+
+    def answering(self, render: Callable[[Any], Any]) -> "Caller":
+        """Return the caller of an operation whose answer `render` makes: what a retry is answered with."""
+        return self if self.once is None else structs.replace(self, once=self.once.after(render))
 
     def sees(self, account_path: tuple[str, ...]) -> bool:
         """Tell whether an account with this path lies in the caller's tree."""

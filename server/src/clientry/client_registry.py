@@ -2,7 +2,7 @@
 
 from msgspec import Struct, structs
 
-from clientry import audit_event, secret
+from clientry import audit_event, operation, secret
 from clientry.account import SUSPENDED_CUTOFF, Account
 from clientry.caller import Caller
 from clientry.client import (
@@ -25,7 +25,6 @@ from clientry.operation import (
     account_in_tree,
     audited,
     draw_occasion,
-    ensure_still_valid,
     existing_client,
     require,
     visible_client,
@@ -128,17 +127,16 @@ class ClientRegistry:
             date_created=int(occasion.now),
         )
 
-        async def body(transaction: Transaction) -> Client:
-            await ensure_still_valid(caller, transaction)
+        async def body(transaction: Transaction) -> CreatedClient:
             account = await account_in_tree(caller, transaction, "account_id", new.account_id)
             client = _born(client_id, account, new, int(occasion.now))
             await transaction.clients.add(client)
             await transaction.secrets.add(kept)
             deed = _deed("client.create", client, None, client)
             await transaction.audit_events.append(audited(caller, deed, occasion))
-            return client
+            return CreatedClient(client, client_secret)
 
-        return CreatedClient(await self._storage.write(body), client_secret)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def update(
         self, caller: Caller, client_id: str, change: ClientChange, if_match: frozenset[int] | None = None
@@ -162,7 +160,6 @@ class ClientRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Client:
-            await ensure_still_valid(caller, transaction)
             old = await existing_client(caller, transaction, client_id, if_match)
             self._check_products(caller, old, change)
             if change.enabled is False and caller.actor == client_id:
@@ -178,7 +175,7 @@ class ClientRegistry:
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await self._storage.write(body)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def revoke_tokens(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> Client:
         """Cut off every access token that the client has been issued, also while it is locked; it can get new ones at once.
@@ -192,7 +189,6 @@ class ClientRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Client:
-            await ensure_still_valid(caller, transaction)
             old = await existing_client(caller, transaction, client_id, if_match)
             new = tokens_revoked(old, occasion.now)
             await transaction.clients.replace(old, new)
@@ -200,7 +196,7 @@ class ClientRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await self._storage.write(body)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def delete(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> None:
         """Delete a client: its credentials and its tokens are dead at once, its id is never used again.
@@ -215,7 +211,6 @@ class ClientRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
-            await ensure_still_valid(caller, transaction)
             old = await existing_client(caller, transaction, client_id, if_match)
             if caller.actor == client_id:
                 raise Conflict("A client cannot delete itself. Use another admin client.")
@@ -226,7 +221,7 @@ class ClientRegistry:
             deed = _deed("client.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await self._storage.write(body)
+        await operation.change(self._storage, caller, occasion, body)
 
     def _grantable(self, caller: Caller) -> tuple[str, ...]:
         """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""

@@ -15,6 +15,7 @@ from clientry.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.clock import Clock
 from clientry.config import Settings
 from clientry.errors import ConfigurationError
+from clientry.idempotency import AnswerKeys
 from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
 from clientry.operation import Deed, audited, draw_occasion
 from clientry.randomness import Random
@@ -34,12 +35,14 @@ class Keys(Struct, frozen=True):
         pepper: the key of the secrets' hashes.
         key_encryption_key: what the signing keys are encrypted under.
         cursor_key: what page cursors are signed with; derived from the pepper, so that every node has the same.
+        answer_keys: what answers to requests with an idempotency key are kept under; derived from both.
         checks: what each key makes of a constant: tells two keys apart, and tells nothing else about them.
     """
 
     pepper: Pepper
     key_encryption_key: KeyEncryptionKey
     cursor_key: bytes
+    answer_keys: AnswerKeys
     checks: dict[str, bytes]
 
     def __repr__(self) -> str:
@@ -105,6 +108,7 @@ def open_keys(settings: Settings) -> Keys:
         pepper=Pepper(pepper),
         key_encryption_key=KeyEncryptionKey(key_encryption_key),
         cursor_key=_derived(pepper, "page cursors"),
+        answer_keys=AnswerKeys(_derived(pepper, "idempotency"), _derived(key_encryption_key, "idempotency")),
         checks={
             "pepper": _derived(pepper, "key check"),
             "key-encryption key": _derived(key_encryption_key, "key check"),

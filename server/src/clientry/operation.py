@@ -1,5 +1,8 @@
 """What every operation on the registry does: check the caller, draw what its transaction needs, describe what it did."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from msgspec import Struct
 
 from clientry.account import Account
@@ -8,9 +11,12 @@ from clientry.caller import Caller
 from clientry.client import Client, ClientType
 from clientry.clock import Clock
 from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
+from clientry.idempotency import KEPT_FOR, AnsweredBefore
 from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
 from clientry.randomness import Random
-from clientry.storage import Transaction
+from clientry.storage import Storage, Transaction
+
+T = TypeVar("T")
 
 
 class Occasion(Struct, frozen=True):
@@ -46,6 +52,30 @@ class Deed(Struct, frozen=True):
     target: str
     before: dict[str, object]
     after: dict[str, object]
+
+
+async def change(
+    storage: Storage, caller: Caller, occasion: Occasion, body: Callable[[Transaction], Awaitable[T]]
+) -> T:
+    """Run the body of an operation in one transaction, if the caller still stands; with an idempotency key at most once.
+
+    Raises:
+        Unauthorized: the caller was stopped since its token was checked.
+        AnsweredBefore: a request with the same idempotency key was answered already.
+    """
+
+    async def whole(transaction: Transaction) -> T:
+        await ensure_still_valid(caller, transaction)
+        if caller.once is None:
+            return await body(transaction)
+        now = int(occasion.now)
+        if not await transaction.answers.claim(caller.once.digest, now, now + KEPT_FOR):
+            raise AnsweredBefore
+        result = await body(transaction)
+        await transaction.answers.fill(caller.once.digest, caller.once.seal(result))
+        return result
+
+    return await storage.write(whole)
 
 
 async def ensure_still_valid(caller: Caller, transaction: Transaction) -> None:

@@ -6,7 +6,7 @@ no live secrets and never three.
 
 from msgspec import Struct, structs
 
-from clientry import secret
+from clientry import operation, secret
 from clientry.caller import Caller
 from clientry.client import Client, locked_conflict
 from clientry.clock import Clock
@@ -16,7 +16,6 @@ from clientry.operation import (
     Deed,
     audited,
     draw_occasion,
-    ensure_still_valid,
     existing_client,
     require,
     visible_client,
@@ -99,8 +98,7 @@ class SecretRegistry:
         if new.expires_at is not None and new.expires_at <= now + new.others_end_after:
             raise BadRequest("expires_at must be later than the end of the other secrets.")
 
-        async def body(transaction: Transaction) -> None:
-            await ensure_still_valid(caller, transaction)
+        async def body(transaction: Transaction) -> CreatedSecret:
             client = await _unlocked(caller, transaction, client_id)
             kept = await transaction.secrets.of(client_id)
             before = _live(kept, occasion.now)
@@ -117,9 +115,9 @@ class SecretRegistry:
                 await transaction.secrets.add(one)
             deed = _deed("secret.create", client, before, (*staying, made))
             await transaction.audit_events.append(audited(caller, deed, occasion))
+            return CreatedSecret(made, client_secret)
 
-        await self._storage.write(body)
-        return CreatedSecret(made, client_secret)
+        return await operation.change(self._storage, caller, occasion, body)
 
     async def delete(self, caller: Caller, client_id: str, secret_id: str) -> None:
         """End a secret now.
@@ -133,7 +131,6 @@ class SecretRegistry:
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
-            await ensure_still_valid(caller, transaction)
             client = await _unlocked(caller, transaction, client_id)
             before = _live(await transaction.secrets.of(client_id), occasion.now)
             staying = tuple(one for one in before if one.secret_id != secret_id)
@@ -150,7 +147,7 @@ class SecretRegistry:
             deed = _deed("secret.delete", client, before, staying)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await self._storage.write(body)
+        await operation.change(self._storage, caller, occasion, body)
 
 
 async def _unlocked(caller: Caller, transaction: Transaction, client_id: str) -> Client:

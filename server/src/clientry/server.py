@@ -1,5 +1,6 @@
 """The composition root: the one place where everything is put together."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
 from clientry.database_url import Engine
 from clientry.errors import BadRequest, ConfigurationError, Unavailable
+from clientry.housekeeping import Housekeeping
 from clientry.http.accounts import AccountHandlers
 from clientry.http.app import Parts, create_app, failing_app
 from clientry.http.bearer import BearerAuthentication
@@ -23,6 +25,7 @@ from clientry.http.clients import ClientHandlers
 from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App
 from clientry.http.health import Readiness
+from clientry.http.idempotency import Idempotency
 from clientry.http.pagination import Pager
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
@@ -223,7 +226,12 @@ async def _serve(
             lifeline.send(READY)
 
     signs = Signs(on_serving, readiness.drain)
-    code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
+    tidying = asyncio.create_task(Housekeeping(registry.storage, registry.clock).run())
+    try:
+        code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
+    finally:
+        tidying.cancel()
+        await asyncio.wait({tidying})
     if lifeline is None:
         _log.info("stopped", exit_code=code)
     return code
@@ -243,6 +251,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, logs:
     parts = Parts(
         public_url=url,
         bearer=BearerAuthentication(storage, key_ring, issuer, clock),
+        idempotency=Idempotency(storage, registry.keys.answer_keys, clock, random, settings.body_timeout),
         token=TokenHandler(endpoint, settings.body_timeout),
         clients=ClientHandlers(registry.clients, registry.catalogue, pager, url, settings.body_timeout),
         secrets=SecretHandlers(registry.secrets, clock, settings.body_timeout),

@@ -54,9 +54,8 @@ class AccountHandlers:
         """Answer `POST /v1/accounts`."""
         body = await read_json(scope, receive, CreateAccount, self._body_timeout, JSON_TYPES)
         parent_id = body.parent_id if isinstance(body.parent_id, str) else None
-        account = await self._registry.create(caller, NewAccount(body.friendly_name, body.owner_email, parent_id))
-        location = f"{self._public_url}/v1/accounts/{account.account_id}".encode()
-        return _one(account, 201, ((b"location", location),))
+        new = NewAccount(body.friendly_name, body.owner_email, parent_id)
+        return self._created(await self._registry.create(caller.answering(self._created), new))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/accounts/{account_id}`."""
@@ -71,12 +70,16 @@ class AccountHandlers:
     async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/accounts/{account_id}/revoke_tokens`; a body is not read."""
         account_id = scope["path_params"]["account_id"]
-        return _one(await self._registry.revoke_tokens(caller, account_id, if_match(scope)))
+        return _one(await self._registry.revoke_tokens(caller.answering(_one), account_id, if_match(scope)))
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/accounts/{account_id}`."""
         await self._registry.delete(caller, scope["path_params"]["account_id"], if_match(scope))
         return Answer(204)
+
+    def _created(self, account: Account) -> Answer:
+        location = f"{self._public_url}/v1/accounts/{account.account_id}".encode()
+        return _one(account, 201, ((b"location", location),))
 
 
 def _one(account: Account, status: int = 200, more: Headers = ()) -> Answer:

@@ -15,6 +15,7 @@ from clientry.http.cors import Cors, CorsPolicy
 from clientry.http.document import Document
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
 from clientry.http.health import Readiness
+from clientry.http.idempotency import CallerEndpoint, Idempotency
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
 from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, SecretBody
@@ -27,7 +28,6 @@ from clientry.operation import require
 from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
-CallerEndpoint = Callable[[Caller, Scope, Receive], Awaitable[Answer]]
 
 _CORS_PREFIXES: Final = ("/v1/", TOKEN_PATH)
 
@@ -38,6 +38,7 @@ class Parts(Struct, frozen=True):
     Attributes:
         public_url: what every absolute URL starts with; the issuer.
         bearer: tells who calls.
+        idempotency: makes a change once for each idempotency key.
         token: answers token requests.
         clients: the handlers of clients.
         secrets: the handlers of client secrets.
@@ -51,6 +52,7 @@ class Parts(Struct, frozen=True):
 
     public_url: str
     bearer: BearerAuthentication
+    idempotency: Idempotency
     token: TokenHandler
     clients: ClientHandlers
     secrets: SecretHandlers
@@ -125,7 +127,7 @@ def create_app(parts: Parts) -> App:
     problems = Problems(parts.public_url)
     by_path: dict[str, dict[str, Endpoint]] = {}
     for operation in operations(parts):
-        by_path.setdefault(operation.path, {})[operation.method] = _guarded(operation, parts.bearer)
+        by_path.setdefault(operation.path, {})[operation.method] = _guarded(operation, parts)
     reference = parts.reference
     documents: dict[str, Endpoint] = {
         **dict.fromkeys(metadata_paths(parts.public_url), parts.metadata),
@@ -190,14 +192,17 @@ class Methods:
         await answer.send(scope, send)
 
 
-def _guarded(operation: Operation, bearer: BearerAuthentication) -> Endpoint:
+def _guarded(operation: Operation, parts: Parts) -> Endpoint:
     """Return an operation as an endpoint that first asks who calls, and whether it may, before anything is read."""
-    handler, needs = operation.handler, operation.needs
+    handler, needs, bearer = operation.handler, operation.needs, parts.bearer
+    idempotency = parts.idempotency if operation.method == "POST" else None
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         caller = await bearer.caller(scope)
         if needs is not None:
             require(caller, needs)
+        if idempotency is not None:
+            return await idempotency.answer(caller, scope, receive, handler)
         return await handler(caller, scope, receive)
 
     return endpoint

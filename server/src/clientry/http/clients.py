@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from clientry.caller import Caller
 from clientry.client import Client, ClientChange, ClientType
-from clientry.client_registry import ClientRegistry, NewClient
+from clientry.client_registry import ClientRegistry, CreatedClient, NewClient
 from clientry.errors import BadRequest
 from clientry.field import clean_email, clean_text, clean_token_lifetime
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
@@ -70,10 +70,7 @@ class ClientHandlers:
         body = await read_json(scope, receive, CreateClient, self._body_timeout, JSON_TYPES)
         account_id = body.account_id if isinstance(body.account_id, str) else None
         new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
-        created = await self._registry.create(caller, new)
-        location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()
-        headers = JSON + NO_STORE + etag(created.client.version) + ((b"location", location),)
-        return Answer(201, headers, encode(created_body(created)))
+        return self._created(await self._registry.create(caller.answering(self._created), new))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/clients/{client_id}`."""
@@ -95,7 +92,12 @@ class ClientHandlers:
     async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/revoke_tokens`; a body is not read."""
         client_id = scope["path_params"]["client_id"]
-        return self._one(await self._registry.revoke_tokens(caller, client_id, if_match(scope)))
+        return self._one(await self._registry.revoke_tokens(caller.answering(self._one), client_id, if_match(scope)))
+
+    def _created(self, created: CreatedClient) -> Answer:
+        location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()
+        headers = JSON + NO_STORE + etag(created.client.version) + ((b"location", location),)
+        return Answer(201, headers, encode(created_body(created)))
 
     def _one(self, client: Client) -> Answer:
         body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"

@@ -8,8 +8,8 @@ from msgspec import Struct
 from clientry.http.exchange import App, Headers, Message, Receive, Scope, Send, header_values
 
 _METHODS: Final = b"GET, HEAD, POST, PATCH, DELETE, OPTIONS"
-_ALLOWED: Final = b"Authorization, Content-Type, If-Match"
-_EXPOSED: Final = b"ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id"
+_ALLOWED: Final = b"Authorization, Content-Type, Idempotency-Key, If-Match"
+_EXPOSED: Final = b"ETag, Idempotency-Replayed, Location, Retry-After, WWW-Authenticate, X-Request-Id"
 
 
 class CorsPolicy(Struct, frozen=True):

@@ -9,7 +9,7 @@ from clientry.http.bodies import JSON_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
 from clientry.http.representations import created_secret_body, encode, secret_body
 from clientry.secret import MAX_OVERLAP
-from clientry.secret_registry import NewSecret, SecretRegistry
+from clientry.secret_registry import CreatedSecret, NewSecret, SecretRegistry
 
 
 class CreateSecret(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,11 +42,15 @@ class SecretHandlers:
             if isinstance(body.expires_at, str)
             else None,
         )
-        created = await self._registry.create(caller, scope["path_params"]["client_id"], new)
-        return Answer(201, JSON + NO_STORE, encode(created_secret_body(created)))
+        client_id = scope["path_params"]["client_id"]
+        return _created(await self._registry.create(caller.answering(_created), client_id, new))
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/clients/{client_id}/secrets/{secret_id}`."""
         parameters = scope["path_params"]
         await self._registry.delete(caller, parameters["client_id"], parameters["secret_id"])
         return Answer(204)
+
+
+def _created(created: CreatedSecret) -> Answer:
+    return Answer(201, JSON + NO_STORE, encode(created_secret_body(created)))

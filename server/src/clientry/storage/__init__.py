@@ -260,6 +260,30 @@ class KeyCheckWrites(KeyCheckReads, Protocol):
         ...
 
 
+class AnswerReads(Protocol):
+    """Reading the answers of requests that came with an idempotency key."""
+
+    async def get(self, digest: bytes, now: int) -> bytes | None:
+        """Return the sealed answer, None where there is none or it has expired."""
+        ...
+
+
+class AnswerWrites(AnswerReads, Protocol):
+    """Reading and keeping such answers."""
+
+    async def claim(self, digest: bytes, now: int, expires_at: int) -> bool:
+        """Take a digest, and tell whether it was free; of two transactions that want it one waits for the other."""
+        ...
+
+    async def fill(self, digest: bytes, sealed: bytes) -> None:
+        """Keep the answer under a digest that this transaction has claimed."""
+        ...
+
+    async def purge(self, now: int, limit: int) -> int:
+        """Delete at most `limit` answers that have expired, and return how many there were."""
+        ...
+
+
 class AuditReads(Protocol):
     """Reading audit events."""
 
@@ -294,6 +318,8 @@ class Snapshot(Protocol):
     @property
     def key_checks(self) -> KeyCheckReads: ...  # noqa: D102
     @property
+    def answers(self) -> AnswerReads: ...  # noqa: D102
+    @property
     def audit_events(self) -> AuditReads: ...  # noqa: D102
 
 
@@ -310,6 +336,8 @@ class Transaction(Protocol):
     def signing_keys(self) -> SigningKeyWrites: ...  # noqa: D102
     @property
     def key_checks(self) -> KeyCheckWrites: ...  # noqa: D102
+    @property
+    def answers(self) -> AnswerWrites: ...  # noqa: D102
     @property
     def audit_events(self) -> AuditWrites: ...  # noqa: D102
 

@@ -70,6 +70,30 @@ class KeyChecks:
         await self._session.run(sql.KEY_CHECK_ADD, (name, value))
 
 
+class Answers:
+    """`AnswerWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self, digest: bytes, now: int) -> bytes | None:
+        """Return the sealed answer, None where there is none or it has expired."""
+        rows = await self._session.run(sql.ANSWER_GET, (digest, now))
+        return bytes(rows[0][0]) if rows else None
+
+    async def claim(self, digest: bytes, now: int, expires_at: int) -> bool:
+        """Take a digest, and tell whether it was free."""
+        return bool(await self._session.run(sql.ANSWER_CLAIM, (digest, b"", expires_at, now)))
+
+    async def fill(self, digest: bytes, sealed: bytes) -> None:
+        """Keep the answer under a digest that this transaction has claimed."""
+        await self._session.run(sql.ANSWER_FILL, (sealed, digest))
+
+    async def purge(self, now: int, limit: int) -> int:
+        """Delete at most `limit` answers that have expired, and return how many there were."""
+        return len(await self._session.run(sql.ANSWERS_PURGE, (now, limit)))
+
+
 class AuditEvents:
     """`AuditWrites`."""
 
@@ -105,6 +129,7 @@ class Records:
         self.accounts = Accounts(session)
         self.signing_keys = SigningKeys(session)
         self.key_checks = KeyChecks(session)
+        self.answers = Answers(session)
         self.audit_events = AuditEvents(session)
 
 

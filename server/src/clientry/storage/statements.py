@@ -187,6 +187,21 @@ SIGNING_KEY_ADD: Final = "INSERT INTO signing_keys (kid, algorithm, sealed, date
 KEY_CHECK_GET: Final = "SELECT value FROM key_checks WHERE name = $1"
 KEY_CHECK_ADD: Final = "INSERT INTO key_checks (name, value) VALUES ($1, $2)"
 
+# Answers of requests with an idempotency key
+
+ANSWER_GET: Final = "SELECT sealed FROM answers WHERE digest = $1 AND expires_at > $2"
+# Where another transaction has just claimed it, this waits for its end.
+ANSWER_CLAIM: Final = (
+    "INSERT INTO answers (digest, sealed, expires_at) VALUES ($1, $2, $3) "
+    "ON CONFLICT (digest) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at "
+    "WHERE answers.expires_at <= $4 RETURNING expires_at"
+)
+ANSWER_FILL: Final = "UPDATE answers SET sealed = $1 WHERE digest = $2"
+ANSWERS_PURGE: Final = (
+    "DELETE FROM answers WHERE digest IN (SELECT digest FROM answers WHERE expires_at <= $1 LIMIT $2) "
+    "RETURNING expires_at"
+)
+
 # Audit events
 
 _EVENT: Final = (

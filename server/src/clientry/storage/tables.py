@@ -90,6 +90,7 @@ CLIENT_LISTING: Final = Table("client_listing", ("list_key", "enabled", "client_
 CLIENT_COUNTS: Final = Table("client_counts", ("list_key", "enabled", "client_type", "slot"), ("count",))
 SIGNING_KEYS: Final = Table("signing_keys", ("kid",), ("algorithm", "sealed", "date_created"))
 KEY_CHECKS: Final = Table("key_checks", ("name",), ("value",))
+ANSWERS: Final = Table("answers", ("digest",), ("sealed", "expires_at"))
 AUDIT_EVENTS: Final = Table(
     "audit_events",
     ("account_id", "sequence"),
@@ -118,5 +119,6 @@ TABLES: Final = (
     CLIENT_COUNTS,
     SIGNING_KEYS,
     KEY_CHECKS,
+    ANSWERS,
     AUDIT_EVENTS,
 )

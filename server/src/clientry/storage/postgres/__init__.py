@@ -87,7 +87,7 @@ class PostgresStorage:
                 except Exception:
                     await _roll_back(connection)
                     raise
-                await connection.execute("COMMIT")
+                await connection.execute("ROLLBACK")
                 return result
 
     async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
