@@ -271,3 +271,27 @@ def test_rs256_can_be_chosen_for_an_existing_directory(start_server: StartServer
     assert {key["alg"] for key in keys} == {"ES256", "RS256"}
     token = second.token(admin.client_id, admin.client_secret)
     assert second.request("GET", "/v1/ping", token).status == 200
+
+
+def test_a_secret_is_rotated_and_ended_while_the_server_runs(start_server: StartServer) -> None:
+    """The new one is printed once; both are listed, with their use and what is waited for; one is ended; errors are told."""
+    server = start_server()
+    place = ("--data", server.data, "--json")
+    made = json.loads(run("clients", "create", "--name", "C", *place).stdout)
+    client_id = made["client_id"]
+    flags = ("--others-end-after", "1h", "--from-first-use", "--others-end-when-silent-for", "24h")
+    new = json.loads(run("clients", "rotate", client_id, *flags, *place).stdout)
+    assert ask_token(server.url, {**_form(client_id), "client_secret": new["client_secret"]}).status == 200
+    old = json.loads(run("clients", "secrets", client_id, *place).stdout)["secrets"][0]
+    assert old["ends_when_silent_for"] == 86_400
+    assert old["hint"] in run("clients", "secrets", client_id, "--data", server.data).stdout
+    ended = run("clients", "end-secret", client_id, old["secret_id"], "--data", server.data)
+    assert (ended.returncode, ended.stderr) == (0, f"Ended {old['secret_id']}.\n")
+    assert ask_token(server.url, {**_form(client_id), "client_secret": made["client_secret"]}).status == 401
+    refused = run("clients", "rotate", client_id, "--others-end-when-silent-for", "5", "--data", server.data)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "--others-end-when-silent-for must be 3600 to 2592000" in refused.stderr
+
+
+def _form(client_id: str) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "client_id": client_id}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.registry import Credentials, Registry
+from tests.support.registry import Credentials, Registry, access_token
 from tests.support.wire import Reply, ask_token, bearer, send
 
 
@@ -112,13 +112,15 @@ def test_the_last_secret_of_an_enabled_client_stays(registry: Registry) -> None:
 
 
 def test_a_lock_protects_the_secrets(registry: Registry) -> None:
-    """While a client is locked its secrets can be listed, and not changed; it keeps getting tokens."""
+    """While a client is locked it gets no new secret; one of two can be ended, for a leak is stopped at once."""
     client = registry.create()
+    second = create(registry, client.client_id, others_end_after="24h").json["client_secret"]
     registry.update(client.client_id, locked=True)
     assert create(registry, client.client_id, others_end_after=0).status == 409
     one = secrets_of(registry, client.client_id)[0]["secret_id"]
-    assert registry.call("DELETE", f"/v1/clients/{client.client_id}/secrets/{one}").status == 409
-    assert status(registry, *client) == 200
+    assert registry.call("DELETE", f"/v1/clients/{client.client_id}/secrets/{one}").status == 204
+    assert status(registry, *client) == 401
+    assert status(registry, client.client_id, second) == 200
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,15 @@ def test_a_lock_protects_the_secrets(registry: Registry) -> None:
         ({"others_end_after": 2_592_001}, "others_end_after must be"),
         ({"others_end_after": "soon"}, "others_end_after must be"),
         ({"others_end_after": True}, "others_end_after must be"),
+        (
+            {"others_end_after": 0, "others_end_counted_from": "now"},
+            "others_end_counted_from must be creation or first_use",
+        ),
+        (
+            {"others_end_after": 0, "others_end_when_silent_for": 3599},
+            "others_end_when_silent_for must be 3600 to 2592000",
+        ),
+        ({"others_end_after": 0, "others_end_when_silent_for": None}, "others_end_when_silent_for must be"),
         ({"others_end_after": 0, "expires_at": "2001-01-01T00:00:00Z"}, "expires_at must be a time in the future"),
         ({"others_end_after": 0, "expires_at": "2100-01-01T00:00:00"}, "expires_at must be"),
         ({"others_end_after": 0, "expires_at": "tomorrow"}, "expires_at must be"),
@@ -170,6 +181,18 @@ def test_a_rotation_changes_the_clients_version(registry: Registry) -> None:
     headers = [bearer(registry.token), ("Content-Type", "application/json"), ("If-Match", etag)]
     reply = send(registry.url, "PATCH", f"/v1/clients/{client.client_id}", headers, b'{"name": "x"}')
     assert reply.status == 412
+
+
+def test_tokens_revoked_twice_in_a_second_are_dead(registry: Registry) -> None:
+    """A token from between two revocations is dead after the second one, however close they are, and so are those of a tree."""
+    client = registry.create()
+    account = registry.call("GET", f"/v1/clients/{client.client_id}").json["client"]["account_id"]
+    for path in (f"/v1/clients/{client.client_id}", f"/v1/clients/{client.client_id}", f"/v1/accounts/{account}"):
+        token = ask_token(registry.url, client.form).json["access_token"]
+        assert registry.call("GET", "/v1/ping", token=token).status == 200
+        assert registry.call("POST", f"{path}/revoke_tokens").status == 200
+        assert registry.call("GET", "/v1/ping", token=token).status == 401
+        registry.token = access_token(registry.url, registry.admin)
 
 
 def test_revoked_tokens_are_dead_and_new_ones_are_not(registry: Registry) -> None:

@@ -20,6 +20,7 @@ from clientry.storage import (
     ClientStatus,
     LostUpdate,
     Position,
+    SecretUse,
     Slice,
     Snapshot,
     Start,
@@ -467,6 +468,75 @@ async def test_a_digest_is_claimed_by_one_of_those_that_meet(storage: Storage) -
             group.start_soon(one)
     assert found.count(None) == 1
     assert found.count(b"answer") == 9
+
+
+async def test_the_uses_of_secrets_add_up_by_the_hour(storage: Storage) -> None:
+    """Each secret has its own last use and sum; what is older than asked for is not counted; a late report changes no last use."""
+    root = an_account()
+    client = a_client(root)
+    secrets = (a_secret(client), a_secret(client))
+    await add_accounts(storage, root)
+
+    async def add(transaction: Transaction) -> None:
+        await transaction.clients.add(client)
+        for secret in secrets:
+            await transaction.secrets.add(secret)
+
+    async def used(since: int) -> list[tuple[int | None, str | None, str | None, int]]:
+        rows = await storage.read(lambda snapshot: snapshot.secrets.used(client.client_id, since))
+        assert [row.kept for row in rows] == sorted(secrets, key=lambda one: one.secret_id)
+        return [(row.last_used_at, row.last_used_address, row.last_used_agent, row.uses_last_day) for row in rows]
+
+    def use(index: int, uses: int, at: int, agent: str) -> SecretUse:
+        return SecretUse(client.client_id, secrets[index].secret_id, uses, at, "192.0.2.1", agent)
+
+    await storage.write(add)
+    hour = NOW // 3600
+    assert await used(hour) == [(None, None, None, 0)] * 2
+    for uses in (
+        [use(0, 3, NOW, "a"), use(1, 10, NOW - 7200, "z")],
+        [use(0, 4, NOW + 1, "b")],
+        [use(0, 5, NOW - 7200, "c")],
+        [SecretUse(client.client_id, "secret_gone", 1, NOW, "", "")],
+    ):
+        await storage.write(lambda transaction, uses=uses: transaction.secrets.note_uses(uses))
+    assert await used(hour) == [(NOW + 1, "192.0.2.1", "b", 7), (NOW - 7200, "192.0.2.1", "z", 0)]
+    assert [row[3] for row in await used(hour - 2)] == [12, 10]
+    assert await storage.write(lambda transaction: transaction.secrets.forget_uses(hour, 1)) == 1
+    assert await storage.write(lambda transaction: transaction.secrets.forget_uses(hour, 9)) == 1
+    assert await storage.write(lambda transaction: transaction.secrets.forget_uses(hour, 9)) == 0
+    assert [row[3] for row in await used(hour - 2)] == [7, 0]
+
+
+async def test_silent_secrets_are_found_client_by_client(storage: Storage) -> None:
+    """A client is found once one of its secrets was silent for as long as it may be, from its last use or its birth on."""
+    root = an_account()
+    clients = [a_client(root) for _ in range(4)]
+    used, born, patient, free = [a_secret(client, silence=3600) for client in clients]
+    await add_accounts(storage, root)
+
+    async def add(transaction: Transaction) -> None:
+        for client in clients:
+            await transaction.clients.add(client)
+        for secret in (used, born, patient):
+            await transaction.secrets.add(secret)
+        await transaction.secrets.add(free)
+        await transaction.secrets.note_uses([SecretUse(used.client_id, used.secret_id, 1, NOW + 1000, "", "")])
+        await transaction.secrets.replace(structs.replace(patient, silence=7200, expires_at=NOW + 9000, grace=5))
+        await transaction.secrets.replace(structs.replace(free, silence=None))
+
+    async def silent(now: int, after: str = "", limit: int = 9) -> tuple[str, ...]:
+        return await storage.read(lambda snapshot: snapshot.secrets.silent(now, after, limit))
+
+    await storage.write(add)
+    assert await silent(NOW + 3599) == ()
+    assert await silent(NOW + 3600) == (born.client_id,)
+    assert await silent(NOW + 4600) == tuple(sorted((used.client_id, born.client_id)))
+    everyone = tuple(sorted((used.client_id, born.client_id, patient.client_id)))
+    assert await silent(NOW + 99_999) == everyone
+    assert await silent(NOW + 99_999, everyone[0], 1) == everyone[1:2]
+    kept = await storage.read(lambda snapshot: snapshot.secrets.of(patient.client_id))
+    assert kept == (structs.replace(patient, silence=7200, expires_at=NOW + 9000, grace=5),)
 
 
 async def test_a_body_that_raises_leaves_nothing(storage: Storage) -> None:

@@ -9,6 +9,7 @@ from clientry.client import Client
 from clientry.idempotency import Once
 
 OPERATOR: Final = "operator"
+ITSELF: Final = "clientry"
 
 
 class Caller(Struct, frozen=True):
@@ -20,6 +21,7 @@ class Caller(Struct, frozen=True):
         scopes: what the request's token grants, cut down to what the client is still registered for.
         request_id: names the request in logs and audit events.
         address: the address that the request came from; empty at the machine.
+        machine: who is named in audit events where there is no client.
         once: names the request where it carries an idempotency key: its change is made once, however often it is asked for.
     """
 
@@ -27,12 +29,13 @@ class Caller(Struct, frozen=True):
     scopes: frozenset[str]
     request_id: str
     address: str = ""
+    machine: str = OPERATOR
     once: Once | None = None
 
     @property
     def actor(self) -> str:
-        """Who is named in audit events: a client id, or `operator`."""
-        return self.client.client_id if self.client else OPERATOR
+        """Who is named in audit events: a client id, `operator`, or `clientry` for what happens by itself."""
+        return self.client.client_id if self.client else self.machine
 
     @property
     def root(self) -> str | None:
@@ -51,3 +54,8 @@ class Caller(Struct, frozen=True):
 def operator(request_id: str) -> Caller:
     """Return the caller that stands for the operator at the machine."""
     return Caller(client=None, scopes=frozenset(), request_id=request_id)
+
+
+def itself(request_id: str) -> Caller:
+    """Return the caller that stands for what Clientry does without being asked."""
+    return Caller(client=None, scopes=frozenset(), request_id=request_id, machine=ITSELF)

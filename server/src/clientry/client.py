@@ -120,13 +120,14 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     if client.locked and not stops_or_unlocks:
         raise locked_conflict()
     if client.enabled and wanted.get("enabled") is False:
-        wanted["tokens_valid_from"] = int(now) + 1
+        wanted["tokens_valid_from"] = max(client.tokens_valid_from, int(now) + 1)
     return structs.replace(client, version=client.version + 1, **wanted)
 
 
 def tokens_revoked(client: Client, now: float) -> Client:
     """Return the client with every token that it was issued so far cut off; the cut-off is the next whole second."""
-    return structs.replace(client, version=client.version + 1, tokens_valid_from=int(now) + 1)
+    cutoff = max(client.tokens_valid_from, int(now) + 1)
+    return structs.replace(client, version=client.version + 1, tokens_valid_from=cutoff)
 
 
 def locked_conflict() -> Conflict:

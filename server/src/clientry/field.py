@@ -59,15 +59,15 @@ def clean_token_lifetime(field: str, value: int | str) -> int:
     return seconds
 
 
-def clean_duration(field: str, value: int | str, longest: int) -> int:
+def clean_duration(field: str, value: int | str, shortest: int, longest: int) -> int:
     """Return a duration in seconds, from seconds or the name of one.
 
     Raises:
-        BadRequest: it is neither, or longer than `longest` seconds.
+        BadRequest: it is neither, or not from `shortest` to `longest` seconds.
     """
     seconds = DURATIONS.get(value) if isinstance(value, str) else value
-    if seconds is None or not 0 <= seconds <= longest:
-        raise BadRequest(f"{field} must be 0 to {longest} seconds, or one of {', '.join(DURATIONS)}.")
+    if seconds is None or not shortest <= seconds <= longest:
+        raise BadRequest(f"{field} must be {shortest} to {longest} seconds, or one of {', '.join(DURATIONS)}.")
     return seconds
 
 

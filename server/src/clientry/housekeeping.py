@@ -4,13 +4,16 @@ Several processes may do it at once: each step is small, and finds nothing to do
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
 from clientry.clock import Clock
 from clientry.errors import StorageUnavailable
-from clientry.storage import Storage
+from clientry.secret import DAY
+from clientry.secret_registry import SecretRegistry
+from clientry.storage import Storage, Transaction
 
 INTERVAL: Final = 60.0
 """Seconds from one round to the next."""
@@ -23,9 +26,10 @@ _log = structlog.get_logger("clientry.housekeeping")
 class Housekeeping:
     """Puts away what has had its time. `interval`: seconds from one round to the next."""
 
-    def __init__(self, storage: Storage, clock: Clock, interval: float = INTERVAL) -> None:
+    def __init__(self, storage: Storage, clock: Clock, secrets: SecretRegistry, interval: float = INTERVAL) -> None:
         self._storage = storage
         self._clock = clock
+        self._secrets = secrets
         self._interval = interval
 
     async def run(self) -> None:
@@ -40,11 +44,30 @@ class Housekeeping:
                 _log.exception("housekeeping failed")
 
     async def tidy(self) -> None:
-        """Do one round: delete the answers kept for idempotency keys that have expired.
+        """Do one round.
 
         Raises:
             StorageUnavailable: the database cannot be written now.
         """
         now = int(self._clock.now())
-        while await self._storage.write(lambda transaction: transaction.answers.purge(now, BATCH)) == BATCH:
+        await self._retire_silent_secrets(now)
+        await self._in_batches(lambda transaction: transaction.answers.purge(now, BATCH))
+        await self._in_batches(lambda transaction: transaction.secrets.forget_uses((now - DAY) // 3600, BATCH))
+
+    async def _retire_silent_secrets(self, now: int) -> None:
+        after = ""
+        while True:
+            found = await self._silent(now, after)
+            for client_id in found:
+                await self._secrets.retire_silent(client_id)
+            if len(found) < BATCH:
+                return
+            after = found[-1]
+
+    async def _silent(self, now: int, after: str) -> tuple[str, ...]:
+        return await self._storage.read(lambda snapshot: snapshot.secrets.silent(now, after, BATCH))
+
+    async def _in_batches(self, step: Callable[[Transaction], Awaitable[int]]) -> None:
+        """Repeat a step, each time in its own transaction, until it finds less than a batch."""
+        while await self._storage.write(step) == BATCH:
             pass

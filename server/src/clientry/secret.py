@@ -20,6 +20,11 @@ DEFAULT_PREFIX: Final = "cs_"
 MAX_LIVE_SECRETS: Final = 2
 MAX_OVERLAP: Final = 2_592_000
 """Seconds that an old secret may live on beside a new one."""
+MAX_WAIT: Final = 2_592_000
+"""Seconds after which a grace period begins though the new secret was not used."""
+MIN_SILENCE: Final = 3_600
+"""Seconds without a use after which a secret may be retired, at least."""
+DAY: Final = 86_400
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"[A-Za-z0-9_-]*[0-9A-Za-z]{49}")
@@ -37,6 +42,8 @@ class ClientSecret(Struct, frozen=True):
         hint: the secret's last four characters.
         date_created: seconds since 1970-01-01T00:00:00Z.
         expires_at: the first second at which it is no longer accepted, None: it has no end.
+        grace: seconds that it lives on once a newer one is used, None: that has begun, or nothing is waited for.
+        silence: seconds without a use after which it is retired, once a newer one is in use; None: it is not.
     """
 
     secret_id: str
@@ -45,15 +52,66 @@ class ClientSecret(Struct, frozen=True):
     hint: str
     date_created: int
     expires_at: int | None = None
+    grace: int | None = None
+    silence: int | None = None
 
     def is_live(self, now: float) -> bool:
         """Tell whether the secret is accepted at this time."""
         return self.expires_at is None or now < self.expires_at
 
+    def is_older(self, other: "ClientSecret") -> bool:
+        """Tell whether it was made before another one of the client."""
+        return (self.date_created, self.secret_id) < (other.date_created, other.secret_id)
+
+    def awaits(self, used: "ClientSecret") -> bool:
+        """Tell whether its grace period begins with a use of another one."""
+        return self.grace is not None and self.is_older(used)
+
     @property
     def described(self) -> dict[str, object]:
         """What the audit trail says of it."""
-        return {"secret_id": self.secret_id, "hint": self.hint, "expires_at": self.expires_at}
+        shown = {"secret_id": self.secret_id, "hint": self.hint, "expires_at": self.expires_at}
+        waits = {"grace": self.grace, "silence": self.silence}
+        return {**shown, **{name: seconds for name, seconds in waits.items() if seconds is not None}}
+
+
+class UsedSecret(Struct, frozen=True):
+    """A secret, and how it is used.
+
+    Attributes:
+        kept: what is kept of it.
+        last_used_at: seconds since 1970-01-01T00:00:00Z, None: never, as far as was written.
+        last_used_address: where from, None: unknown.
+        last_used_agent: by what program, as it said itself, None: unknown.
+        uses_last_day: how often in the last 24 hours, counted in whole hours.
+    """
+
+    kept: ClientSecret
+    last_used_at: int | None = None
+    last_used_address: str | None = None
+    last_used_agent: str | None = None
+    uses_last_day: int = 0
+
+
+class Verdict(Struct, frozen=True):
+    """Whether a secret can be ended without stopping anybody, and why."""
+
+    safe: bool
+    reason: str
+
+
+def verdict(used: UsedSecret, live: tuple[UsedSecret, ...], now: float) -> Verdict:
+    """Judge one of a client's live secrets."""
+    newer = [other for other in live if used.kept.is_older(other.kept)]
+    if len(live) == 1:
+        return Verdict(safe=False, reason="It is the only live secret of its client.")
+    if not newer:
+        return Verdict(safe=False, reason="It is the newest secret of its client.")
+    if all(other.last_used_at is None for other in newer):
+        return Verdict(safe=False, reason="The newer secret has not been used yet.")
+    if used.last_used_at is not None and used.last_used_at > now - DAY:
+        return Verdict(safe=False, reason="It was used in the last 24 hours.")
+    return Verdict(safe=True, reason="It was not used in the last 24 hours, and the newer secret is in use.")
 
 
 class Pepper:

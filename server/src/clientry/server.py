@@ -1,10 +1,11 @@
 """The composition root: the one place where everything is put together."""
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -12,11 +13,12 @@ from msgspec import Struct
 
 from clientry.access_token import Issuer
 from clientry.account_registry import AccountRegistry
+from clientry.client_authentication import ClientAuthentication
 from clientry.client_registry import ClientRegistry
 from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
 from clientry.database_url import Engine
-from clientry.errors import BadRequest, ConfigurationError, Unavailable
+from clientry.errors import BadRequest, ConfigurationError, StorageUnavailable, Unavailable
 from clientry.housekeeping import Housekeeping
 from clientry.http.accounts import AccountHandlers
 from clientry.http.app import Parts, create_app, failing_app
@@ -53,6 +55,7 @@ from clientry.secret_registry import SecretRegistry
 from clientry.storage import Storage
 from clientry.storage.engines import migrate, open_storage
 from clientry.token_endpoint import TokenEndpoint
+from clientry.usage import UsageLog
 
 BACKLOG: Final = 2048
 """Connections that may wait to be taken by a worker."""
@@ -217,7 +220,8 @@ async def _serve(
     registry: Registry, logs: Logs, taken: socket.socket, url: str, lifeline: socket.socket | None = None
 ) -> int:
     readiness = Readiness(registry.storage)
-    app = await _application(registry, url, readiness, logs)
+    usage = UsageLog(registry.storage, registry.secrets)
+    app = await _application(registry, url, readiness, usage, logs)
 
     def on_serving() -> None:
         if lifeline is None:
@@ -226,15 +230,25 @@ async def _serve(
             lifeline.send(READY)
 
     signs = Signs(on_serving, readiness.drain)
-    tidying = asyncio.create_task(Housekeeping(registry.storage, registry.clock).run())
-    try:
+    async with _beside(Housekeeping(registry.storage, registry.clock, registry.secrets).run(), usage.run()):
         code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
-    finally:
-        tidying.cancel()
-        await asyncio.wait({tidying})
+    with contextlib.suppress(StorageUnavailable):
+        await usage.write()
     if lifeline is None:
         _log.info("stopped", exit_code=code)
     return code
+
+
+@asynccontextmanager
+async def _beside(*chores: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Have chores go on beside what is done meanwhile."""
+    tasks = [asyncio.create_task(chore) for chore in chores]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _started(settings: Settings, taken: socket.socket, url: str, **more: object) -> dict[str, object]:
@@ -242,11 +256,12 @@ def _started(settings: Settings, taken: socket.socket, url: str, **more: object)
     return {"url": url, **place, "host": settings.host, "port": taken.getsockname()[1], **more}
 
 
-async def _application(registry: Registry, url: str, readiness: Readiness, logs: Logs) -> App:
+async def _application(registry: Registry, url: str, readiness: Readiness, usage: UsageLog, logs: Logs) -> App:
     settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
     key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
     issuer = Issuer(url, registry.catalogue)
-    endpoint = TokenEndpoint(storage, clock, random, registry.keys.pepper, key_ring, issuer)
+    authentication = ClientAuthentication(storage, clock, registry.keys.pepper, usage)
+    endpoint = TokenEndpoint(authentication, clock, random, key_ring, issuer)
     pager = Pager(url, registry.keys.cursor_key)
     parts = Parts(
         public_url=url,

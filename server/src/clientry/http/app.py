@@ -18,7 +18,7 @@ from clientry.http.health import Readiness
 from clientry.http.idempotency import CallerEndpoint, Idempotency
 from clientry.http.problems import Problems
 from clientry.http.reference import Reference
-from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, SecretBody
+from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, ShownSecretBody
 from clientry.http.routing import Routes
 from clientry.http.secrets import CreateSecret, SecretHandlers
 from clientry.http.token import TokenHandler
@@ -99,7 +99,7 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
         Operation(
             "revokeClientTokens", "POST", one + "/revoke_tokens", clients.revoke_tokens, CLIENTS_WRITE, None, ClientBody
         ),
-        Operation("getSecrets", "GET", one + "/secrets", secrets.list, CLIENTS_READ, None, SecretBody),
+        Operation("getSecrets", "GET", one + "/secrets", secrets.list, CLIENTS_READ, None, ShownSecretBody),
         Operation(
             "createSecret", "POST", one + "/secrets", secrets.create, CLIENTS_WRITE, CreateSecret, CreatedSecretBody
         ),

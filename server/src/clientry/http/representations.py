@@ -9,8 +9,7 @@ from clientry.client import Client, ClientType, products_held
 from clientry.client_registry import CreatedClient
 from clientry.clock import rfc3339
 from clientry.product import Catalogue
-from clientry.secret import ClientSecret
-from clientry.secret_registry import CreatedSecret
+from clientry.secret_registry import CreatedSecret, ShownSecret
 
 SHOWN_ONCE: Final = "The client was created. Its secret is shown this once and cannot be shown again: store it now."
 SECRET_SHOWN_ONCE: Final = "The secret was created. It is shown this once and cannot be shown again: store it now."
@@ -56,13 +55,27 @@ class CreatedBody(Struct, frozen=True):
         return f"CreatedBody(client_id={self.client_id!r})"
 
 
-class SecretBody(Struct, frozen=True):
-    """What is shown of a secret: never the secret itself."""
+class LastUse(Struct, frozen=True):
+    """The last use of a secret that was written: uses are written about once a second."""
+
+    at: str
+    address: str
+    user_agent: str
+
+
+class ShownSecretBody(Struct, frozen=True):
+    """A secret with how it ends by itself, and how it is used."""
 
     secret_id: str
     hint: str
     date_created: str
     expires_at: str | None
+    ends_after_first_use_of_newer: int | None
+    ends_when_silent_for: int | None
+    last_used: LastUse | None
+    uses_last_24_hours: int
+    safe_to_retire: bool
+    reason: str
 
 
 class CreatedSecretBody(Struct, frozen=True):
@@ -134,27 +147,36 @@ def created_body(created: CreatedClient) -> CreatedBody:
     )
 
 
-def secret_body(secret: ClientSecret) -> SecretBody:
-    """Return a secret as the API shows it."""
-    return SecretBody(
+def shown_secret_body(shown: ShownSecret) -> ShownSecretBody:
+    """Return a secret with its use as the API shows it."""
+    used, secret = shown.used, shown.used.kept
+    return ShownSecretBody(
         secret_id=secret.secret_id,
         hint=secret.hint,
         date_created=rfc3339(secret.date_created),
         expires_at=None if secret.expires_at is None else rfc3339(secret.expires_at),
+        ends_after_first_use_of_newer=secret.grace,
+        ends_when_silent_for=secret.silence,
+        last_used=None
+        if used.last_used_at is None
+        else LastUse(rfc3339(used.last_used_at), used.last_used_address or "", used.last_used_agent or ""),
+        uses_last_24_hours=used.uses_last_day,
+        safe_to_retire=shown.verdict.safe,
+        reason=shown.verdict.reason,
     )
 
 
 def created_secret_body(created: CreatedSecret) -> CreatedSecretBody:
     """Return a new secret as the API shows it, this once."""
-    shown = secret_body(created.kept)
+    kept = created.kept
     return CreatedSecretBody(
         message=SECRET_SHOWN_ONCE,
-        client_id=created.kept.client_id,
-        secret_id=shown.secret_id,
+        client_id=kept.client_id,
+        secret_id=kept.secret_id,
         client_secret=created.client_secret,
-        hint=shown.hint,
-        date_created=shown.date_created,
-        expires_at=shown.expires_at,
+        hint=kept.hint,
+        date_created=rfc3339(kept.date_created),
+        expires_at=None if kept.expires_at is None else rfc3339(kept.expires_at),
     )
 
 

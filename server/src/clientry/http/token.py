@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from clientry.client_authentication import PresentedCredentials
 from clientry.http.bodies import content_type
 from clientry.http.exchange import JSON, Answer, Receive, Scope, header_values, read_body
 from clientry.http.problems import NO_STORE_OAUTH2
@@ -13,9 +14,12 @@ from clientry.http.query import MalformedPairs, decode, parse_pairs, repeated_na
 from clientry.oauth2 import InvalidClient, InvalidRequest
 from clientry.token_endpoint import TokenEndpoint, TokenRequest
 
+MAX_AGENT: Final = 200
+"""Bytes of a User-Agent that are noted."""
 FORM: Final = "application/x-www-form-urlencoded"
 
 _BASIC = re.compile(rb"basic +([A-Za-z0-9+/]+={0,2})", re.IGNORECASE)
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _CREDENTIAL_PARAMETERS: Final = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 _encoder = msgspec.json.Encoder()
 
@@ -31,7 +35,7 @@ class TokenHandler:
         """Answer a token request."""
         body = await read_body(scope, receive, self._body_timeout)
         request = _token_request(scope, body)
-        scope["clientry.client_id"] = request.claimed_id
+        scope["clientry.client_id"] = request.presented.claimed_id
         response = await self._endpoint.issue(request)
         return Answer(200, JSON + NO_STORE_OAUTH2, _encoder.encode(response))
 
@@ -51,14 +55,17 @@ def _token_request(scope: Scope, body: bytes) -> TokenRequest:
         client_id = user
     elif client_secret is not None and "client_assertion" in form:
         raise InvalidRequest("The request uses more than one way to authenticate.")
-    return TokenRequest(
-        client_id=client_id,
-        client_secret=client_secret,
-        grant_type=form.get("grant_type"),
-        scope=form.get("scope"),
-        request_id=scope["clientry.request_id"],
-        address=scope["clientry.address"],
+    presented = PresentedCredentials(
+        client_id, client_secret, scope["clientry.request_id"], scope["clientry.address"], _user_agent(scope)
     )
+    return TokenRequest(presented, form.get("grant_type"), form.get("scope"))
+
+
+def _user_agent(scope: Scope) -> str:
+    """Return how the program calls itself, fit to be shown: printable ASCII, and not too long."""
+    for value in header_values(scope, b"user-agent"):
+        return _UNPRINTABLE.sub(b"?", value[:MAX_AGENT]).decode("ascii")
+    return ""
 
 
 def _form(scope: Scope, body: bytes) -> dict[str, str]:

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clientry.account import Account, AccountStatus
 from clientry.audit_event import AuditEvent, Change
 from clientry.client import Client, ClientType
-from clientry.secret import ClientSecret
+from clientry.secret import ClientSecret, UsedSecret
 from clientry.signing_key import SealedKey
 
 T = TypeVar("T")
@@ -31,6 +31,35 @@ class LostUpdate(Exception):
 
 class AlreadyTaken(Exception):
     """There is, or was, a record with this id: it was not added."""
+
+
+class SecretUse(Struct, frozen=True):
+    """The uses of a secret since they were written last.
+
+    Attributes:
+        client_id: whose it is.
+        secret_id: which one.
+        uses: how many.
+        last_used_at: seconds since 1970-01-01T00:00:00Z.
+        address: where the last one came from.
+        user_agent: by what program, as it said itself.
+    """
+
+    client_id: str
+    secret_id: str
+    uses: int
+    last_used_at: int
+    address: str
+    user_agent: str
+
+    @property
+    def hour(self) -> int:
+        """The hour of the last use, counted from 1970."""
+        return self.last_used_at // 3600
+
+    def plus(self, earlier: "SecretUse") -> "SecretUse":
+        """Return these uses and those before them."""
+        return structs.replace(self, uses=self.uses + earlier.uses)
 
 
 class Credentials(Struct, frozen=True):
@@ -168,6 +197,14 @@ class SecretReads(Protocol):
         """Return every secret that is kept of a client, oldest first, also one that has ended by itself."""
         ...
 
+    async def used(self, client_id: str, since_hour: int) -> tuple[UsedSecret, ...]:
+        """Return the same with how they are used; uses are counted from `since_hour`, itself counted from 1970."""
+        ...
+
+    async def silent(self, now: int, after: str, limit: int) -> tuple[str, ...]:
+        """Return at most `limit` ids of clients behind `after` that have a secret which was silent for as long as it may be."""
+        ...
+
 
 class SecretWrites(SecretReads, Protocol):
     """Reading and changing client secrets. Whoever changes them replaces their client, too: by that changes meet each other."""
@@ -180,8 +217,20 @@ class SecretWrites(SecretReads, Protocol):
         """Add secrets to many clients at once."""
         ...
 
+    async def replace(self, secret: ClientSecret) -> None:
+        """Change when a secret ends."""
+        ...
+
     async def delete(self, secret: ClientSecret) -> None:
         """Delete a secret."""
+        ...
+
+    async def note_uses(self, uses: Sequence[SecretUse]) -> None:
+        """Add up uses; a secret that is gone is passed over."""
+        ...
+
+    async def forget_uses(self, before_hour: int, limit: int) -> int:
+        """Delete at most `limit` sums of hours before one, and return how many there were."""
         ...
 
 

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 
 from clientry.audit_event import GENESIS, AuditEvent, Change, chain
-from clientry.secret import ClientSecret
+from clientry.secret import ClientSecret, UsedSecret
 from clientry.signing_key import SealedKey
-from clientry.storage import Credentials, Slice
+from clientry.storage import Credentials, SecretUse, Slice
 from clientry.storage import statements as sql
 from clientry.storage.account_records import Accounts
 from clientry.storage.client_records import Clients
-from clientry.storage.rows import Row, client_of, event_of, event_row, secret_of, secret_row, signing_key_of
+from clientry.storage.rows import (
+    Row,
+    client_of,
+    event_of,
+    event_row,
+    secret_of,
+    secret_row,
+    signing_key_of,
+    used_secret_of,
+)
 from clientry.storage.session import Session, slice_of
 from clientry.storage.tables import CLIENT_SECRETS
 
@@ -25,6 +34,34 @@ class Secrets:
         rows = await self._session.run(sql.SECRETS_OF, (client_id,))
         return tuple(ClientSecret(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows)
 
+    async def used(self, client_id: str, since_hour: int) -> tuple[UsedSecret, ...]:
+        """Return the same with how they are used, counted from an hour on."""
+        return tuple(used_secret_of(row) for row in await self._session.run(sql.SECRETS_USED, (since_hour, client_id)))
+
+    async def silent(self, now: int, after: str, limit: int) -> tuple[str, ...]:
+        """Return ids of clients behind `after` that have a secret which was silent for as long as it may be."""
+        return tuple(row[0] for row in await self._session.run(sql.SECRETS_SILENT, (now, after, limit)))
+
+    async def replace(self, secret: ClientSecret) -> None:
+        """Change when a secret ends."""
+        row = (secret.expires_at, secret.grace, secret.silence, secret.client_id, secret.secret_id)
+        await self._session.run(sql.SECRET_REPLACE, row)
+
+    async def note_uses(self, uses: Sequence[SecretUse]) -> None:
+        """Add up uses, in an order that is the same for all, so that no two writers wait for each other."""
+        ordered = sorted(uses, key=lambda use: (use.client_id, use.secret_id))
+        await self._session.run_each(
+            sql.SECRET_NOTE_USE,
+            [(use.last_used_at, use.address, use.user_agent, use.client_id, use.secret_id) for use in ordered],
+        )
+        await self._session.run_each(
+            sql.SECRET_COUNT_USES, [(use.client_id, use.secret_id, use.hour, use.uses) for use in ordered]
+        )
+
+    async def forget_uses(self, before_hour: int, limit: int) -> int:
+        """Delete at most `limit` sums of hours before one, and return how many there were."""
+        return len(await self._session.run(sql.SECRET_FORGET_USES, (before_hour, limit)))
+
     async def delete(self, secret: ClientSecret) -> None:
         """Delete a secret."""
         await self._session.run(sql.SECRET_DELETE, (secret.client_id, secret.secret_id))
@@ -36,7 +73,7 @@ class Secrets:
     async def add_all(self, secrets: Sequence[ClientSecret]) -> None:
         """Add secrets to many clients."""
         rows = [secret_row(secret) for secret in secrets]
-        await self._session.insert(CLIENT_SECRETS, [(row[1], row[0], *row[2:]) for row in rows])
+        await self._session.insert(CLIENT_SECRETS, [(row[1], row[0], *row[2:], None, None, None) for row in rows])
 
 
 class SigningKeys:

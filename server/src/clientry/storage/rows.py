@@ -8,7 +8,7 @@ import msgspec
 from clientry.account import Account, AccountStatus
 from clientry.audit_event import AuditEvent, Change
 from clientry.client import Client, ClientType
-from clientry.secret import ClientSecret
+from clientry.secret import ClientSecret, UsedSecret
 from clientry.signing_key import Algorithm, SealedKey
 
 Row = tuple[Any, ...]
@@ -45,7 +45,7 @@ def client_of(row: Row) -> Client:
 
 def secret_of(row: Row) -> ClientSecret:
     """Read a secret from the end of a row of credentials."""
-    return ClientSecret(row[15], row[0], bytes(row[16]), row[17], row[18], row[19])
+    return ClientSecret(row[15], row[0], bytes(row[16]), *row[17:22])
 
 
 def client_row(client: Client) -> Row:
@@ -91,7 +91,21 @@ def client_change_row(old: Client, new: Client) -> Row:
 
 def secret_row(secret: ClientSecret) -> Row:
     """Write a secret."""
-    return (secret.secret_id, secret.client_id, secret.verifier, secret.hint, secret.date_created, secret.expires_at)
+    return (
+        secret.secret_id,
+        secret.client_id,
+        secret.verifier,
+        secret.hint,
+        secret.date_created,
+        secret.expires_at,
+        secret.grace,
+        secret.silence,
+    )
+
+
+def used_secret_of(row: Row) -> UsedSecret:
+    """Read a secret with its use."""
+    return UsedSecret(ClientSecret(row[0], row[1], bytes(row[2]), *row[3:8]), *row[8:12])
 
 
 def account_of(row: Row) -> Account:

@@ -92,7 +92,7 @@ def client_get_locked(dialect: Dialect) -> str:
 def _credentials(dialect: Dialect) -> str:
     return (
         f"SELECT {CLIENT_COLUMNS}, {_path_cutoff('c.account_path', dialect)}, "
-        "s.secret_id, s.verifier, s.hint, s.date_created, s.expires_at "
+        "s.secret_id, s.verifier, s.hint, s.date_created, s.expires_at, s.grace, s.silence "
         "FROM clients AS c LEFT JOIN client_secrets AS s ON s.client_id = c.client_id "
     )
 
@@ -134,12 +134,37 @@ CLIENT_COUNT_ADD: Final = (
 # Secrets
 
 SECRET_ADD: Final = (
-    "INSERT INTO client_secrets (secret_id, client_id, verifier, hint, date_created, expires_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6)"
+    "INSERT INTO client_secrets (secret_id, client_id, verifier, hint, date_created, expires_at, grace, silence) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 )
 SECRETS_OF: Final = (
-    "SELECT secret_id, client_id, verifier, hint, date_created, expires_at "
+    "SELECT secret_id, client_id, verifier, hint, date_created, expires_at, grace, silence "
     "FROM client_secrets WHERE client_id = $1 ORDER BY date_created, secret_id"
+)
+SECRETS_USED: Final = (
+    "SELECT s.secret_id, s.client_id, s.verifier, s.hint, s.date_created, s.expires_at, s.grace, s.silence, "
+    "s.last_used_at, s.last_used_address, s.last_used_agent, CAST(COALESCE((SELECT SUM(u.uses) FROM secret_uses AS u "
+    "WHERE u.client_id = s.client_id AND u.secret_id = s.secret_id AND u.hour >= $1), 0) AS BIGINT) "
+    "FROM client_secrets AS s WHERE s.client_id = $2 ORDER BY s.date_created, s.secret_id"
+)
+SECRETS_SILENT: Final = (
+    "SELECT DISTINCT client_id FROM client_secrets WHERE silence IS NOT NULL "
+    "AND COALESCE(last_used_at, date_created) + silence <= $1 AND client_id > $2 ORDER BY client_id LIMIT $3"
+)
+SECRET_REPLACE: Final = (
+    "UPDATE client_secrets SET expires_at = $1, grace = $2, silence = $3 WHERE client_id = $4 AND secret_id = $5"
+)
+SECRET_NOTE_USE: Final = (
+    "UPDATE client_secrets SET last_used_at = $1, last_used_address = $2, last_used_agent = $3 "
+    "WHERE client_id = $4 AND secret_id = $5 AND (last_used_at IS NULL OR last_used_at <= $1)"
+)
+SECRET_COUNT_USES: Final = (
+    "INSERT INTO secret_uses (client_id, secret_id, hour, uses) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (client_id, secret_id, hour) DO UPDATE SET uses = secret_uses.uses + excluded.uses"
+)
+SECRET_FORGET_USES: Final = (
+    "DELETE FROM secret_uses WHERE (client_id, secret_id, hour) IN "
+    "(SELECT client_id, secret_id, hour FROM secret_uses WHERE hour < $1 ORDER BY hour LIMIT $2) RETURNING hour"
 )
 SECRET_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id = $2"
 SECRETS_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1"

@@ -84,8 +84,21 @@ CLIENTS: Final = Table(
     ),
 )
 CLIENT_SECRETS: Final = Table(
-    "client_secrets", ("client_id", "secret_id"), ("verifier", "hint", "date_created", "expires_at")
+    "client_secrets",
+    ("client_id", "secret_id"),
+    (
+        "verifier",
+        "hint",
+        "date_created",
+        "expires_at",
+        "grace",
+        "silence",
+        "last_used_at",
+        "last_used_address",
+        "last_used_agent",
+    ),
 )
+SECRET_USES: Final = Table("secret_uses", ("client_id", "secret_id", "hour"), ("uses",))
 CLIENT_LISTING: Final = Table("client_listing", ("list_key", "enabled", "client_type", "date_created", "client_id"))
 CLIENT_COUNTS: Final = Table("client_counts", ("list_key", "enabled", "client_type", "slot"), ("count",))
 SIGNING_KEYS: Final = Table("signing_keys", ("kid",), ("algorithm", "sealed", "date_created"))
@@ -115,6 +128,7 @@ TABLES: Final = (
     ACCOUNT_COUNTS,
     CLIENTS,
     CLIENT_SECRETS,
+    SECRET_USES,
     CLIENT_LISTING,
     CLIENT_COUNTS,
     SIGNING_KEYS,
