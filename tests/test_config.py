@@ -30,6 +30,7 @@ SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "account_name": ("Example Ltd", "Example Ltd"),
     "signing_algorithm": ("RS256", "RS256"),
     "secret_prefix": ("acme_", "acme_"),
+    "restore_window": ("60", 60),
     "products": ('[{"name": "A", "audience": "urn:a"}]', None),
     "cors_origins": ("https://a.example,https://b.example", ("https://a.example", "https://b.example")),
     "cors_credentials": ("true", True),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.storage.records import NOW, a_client, a_secret, an_account
 
+from clientry.client_lifecycle import ClientLifecycle
 from clientry.housekeeping import BATCH, Housekeeping
 from clientry.randomness import SystemRandom
 from clientry.secret import ClientSecret, Pepper
@@ -42,7 +43,10 @@ def clock() -> Stopped:
 
 @pytest.fixture
 def housekeeping(storage: Storage, clock: Stopped) -> Housekeeping:
-    return Housekeeping(storage, clock, SecretRegistry(storage, clock, SystemRandom(), Pepper(bytes(32)), "cs_"))
+    random = SystemRandom()
+    lifecycle = ClientLifecycle(storage, clock, random, restore_window=100_000)
+    secrets = SecretRegistry(storage, clock, random, Pepper(bytes(32)), "cs_")
+    return Housekeeping(storage, clock, lifecycle, secrets)
 
 
 async def test_expired_answers_are_deleted(storage: Storage, clock: Stopped, housekeeping: Housekeeping) -> None:
@@ -107,3 +111,30 @@ async def test_old_sums_of_uses_are_deleted(storage: Storage, clock: Stopped, ho
     clock.time = NOW + 86_400 + 3600
     await housekeeping.tidy()
     assert await storage.write(lambda transaction: transaction.secrets.forget_uses(NOW, 9)) == 0
+
+
+async def test_clients_end_and_what_is_deleted_is_purged(
+    storage: Storage, clock: Stopped, housekeeping: Housekeeping
+) -> None:
+    """A client whose end has come is disabled, locked or not, and that is audited; a deleted one is purged after the window."""
+    root = an_account()
+    ending, staying = a_client(root, expires_at=NOW + 5, locked=True), a_client(root, expires_at=NOW + 6)
+
+    async def add(transaction: Transaction) -> None:
+        await transaction.accounts.add(root)
+        for client in (ending, staying):
+            await transaction.clients.add(client)
+
+    await storage.write(add)
+    clock.time = NOW + 5
+    await housekeeping.tidy()
+    found = [await storage.client(client.client_id) for client in (ending, staying)]
+    assert [client.enabled for client in found if client is not None] == [False, True]
+    events = await storage.read(lambda snapshot: snapshot.audit_events.slice(root.account_id, 0, 9))
+    assert [event.change.operation for event in events.items] == ["client.expire"]
+    await storage.write(lambda transaction: transaction.clients.delete(staying, NOW + 5))
+    for seconds, kept in ((99_999, True), (100_000, False)):
+        clock.time = NOW + 5 + seconds
+        await housekeeping.tidy()
+        left = await storage.read(lambda snapshot: snapshot.clients.deleted(staying.client_id, 0))
+        assert (left is not None) is kept

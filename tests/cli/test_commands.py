@@ -228,7 +228,7 @@ def test_the_audit_trail_is_verified(data: Path) -> None:
         (["clients", "create", "--name", "x", "--product", "Nope"], "not a known product"),
         (["clients", "create", "--name", "x", "--type", "admin", "--product", "SuperSIM"], "--product is for standard"),
         (["clients", "create", "--name", "x", "--account", "acct_x"], "no such account"),
-        (["clients", "create", "--name", "x", "--token-lifetime", "1"], "token_lifetime must be"),
+        (["clients", "create", "--name", "x", "--token-lifetime", "1"], "--token-lifetime must be"),
         (["clients", "disable", "nobody"], "no such client"),
         (["clients", "list", "--page-size", "0"], "at least 1"),
         (["accounts", "create", "--name", "x", "--owner-email", "x"], "owner_email must be an e-mail"),
@@ -291,6 +291,31 @@ def test_a_secret_is_rotated_and_ended_while_the_server_runs(start_server: Start
     refused = run("clients", "rotate", client_id, "--others-end-when-silent-for", "5", "--data", server.data)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "--others-end-when-silent-for must be 3600 to 2592000" in refused.stderr
+
+
+def test_a_client_is_changed_and_restored_while_the_server_runs(start_server: StartServer) -> None:
+    """Its labels and its end are set and removed, and found by; deleted it is restored; errors are told by the flag."""
+    server = start_server()
+    place = ("--data", server.data, "--json")
+    made = json.loads(run("clients", "create", "--name", "C", *place).stdout)
+    client_id, form = made["client_id"], {**_form(made["client_id"]), "client_secret": made["client_secret"]}
+    flags = ("--label", "env:prod", "--label", "team:a", "--expires-at", "2100-01-31T09:30:00Z", "--name", "D")
+    changed = json.loads(run("clients", "update", client_id, *flags, *place).stdout)["client"]
+    assert (changed["labels"], changed["expires_at"]) == ({"env": "prod", "team": "a"}, "2100-01-31T09:30:00Z")
+    again = ("--label", "team:", "--expires-at", "never")
+    changed = json.loads(run("clients", "update", client_id, *again, *place).stdout)["client"]
+    assert (changed["labels"], changed["expires_at"], changed["name"]) == ({"env": "prod"}, None, "D")
+    listed = json.loads(run("clients", "list", "--labels", "env:prod", *place).stdout)
+    assert [one["client_id"] for one in listed["clients"]] == [client_id]
+    run("clients", "delete", client_id, "--data", server.data)
+    assert ask_token(server.url, form).status == 401
+    assert json.loads(run("clients", "restore", client_id, *place).stdout)["client"]["labels"] == {"env": "prod"}
+    assert ask_token(server.url, form).status == 200
+    for flag, text in (("--label", "a b:c"), ("--labels", "x"), ("--expires-at", "soon"), ("--client-owner", "x")):
+        command = ("list",) if flag == "--labels" else ("update", client_id)
+        refused = run("clients", *command, flag, text, "--data", server.data)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"clientry: {flag}")
 
 
 def _form(client_id: str) -> dict[str, str]:

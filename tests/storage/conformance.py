@@ -101,6 +101,8 @@ async def test_a_client_comes_back_as_it_was(storage: Storage, locked: bool | No
         token_lifetime=63_072_000,
         tokens_valid_from=2**33,
         version=1,
+        expires_at=2**33 + 1,
+        labels=(("a", "x:y"), ("b", "🦆 'quote'")),
     )
     secrets = (a_secret(client), a_secret(client, expires_at=NOW + 1, verifier=bytes(range(33))))
 
@@ -177,7 +179,7 @@ async def test_a_changed_client_is_seen_at_once(storage: Storage) -> None:
 
 
 async def test_y01_a_deleted_client_is_nowhere_and_its_id_stays_taken(storage: Storage) -> None:
-    """A deleted client is in no read, list or count; its secret is gone; its id cannot be used again."""
+    """A deleted client is in no read, list or count; its id cannot be used again."""
     root = an_account()
     client, other = a_client(root), a_client(root)
     await add_accounts(storage, root)
@@ -190,6 +192,62 @@ async def test_y01_a_deleted_client_is_nowhere_and_its_id_stays_taken(storage: S
     with pytest.raises(AlreadyTaken):
         await add_clients(storage, client)
     assert await storage.client(client.client_id) is None
+
+
+async def test_a_deleted_client_is_restored_or_purged(storage: Storage) -> None:
+    """Until it is purged it comes back whole, once; then nothing is left of it but its id."""
+    root = an_account()
+    client, other = a_client(root, labels=(("env", "prod"),)), a_client(root)
+    await add_accounts(storage, root)
+    await add_clients(storage, client, other)
+
+    async def deleted(since: int) -> Client | None:
+        return await storage.read(lambda snapshot: snapshot.clients.deleted(client.client_id, since))
+
+    async def purge(deleted_by: int) -> int:
+        return await storage.write(lambda transaction: transaction.clients.purge(NOW + 99, deleted_by, 5))
+
+    assert await deleted(0) is None
+    await delete(storage, client)
+    assert await deleted(NOW) is None
+    assert await deleted(NOW - 1) == client
+    back = structs.replace(client, version=2, tokens_valid_from=NOW + 5)
+    await storage.write(lambda transaction: transaction.clients.restore(client, back))
+    found = await storage.credentials(client.client_id)
+    assert found is not None
+    assert (found.client, len(found.secrets)) == (back, 1)
+    assert await count(storage, EVERYTHING) == 2
+    assert set(await listed(storage, EVERYTHING)) == {client.client_id, other.client_id}
+    with pytest.raises(LostUpdate):
+        await storage.write(lambda transaction: transaction.clients.restore(back, structs.replace(back, version=3)))
+    await delete(storage, back)
+    assert await purge(NOW - 1) == 0
+    assert await purge(NOW) == 1
+    assert await purge(NOW) == 0
+    assert await deleted(0) is None
+    assert await storage.read(lambda snapshot: snapshot.secrets.of(client.client_id)) == ()
+    with pytest.raises(LostUpdate):
+        await storage.write(lambda transaction: transaction.clients.restore(back, structs.replace(back, version=3)))
+    with pytest.raises(AlreadyTaken):
+        await add_clients(storage, client)
+
+
+async def test_clients_whose_end_has_come_are_found(storage: Storage) -> None:
+    """Enabled ones that are not deleted, the earliest first."""
+    root = an_account()
+    ends = (NOW + 3, NOW + 1, NOW + 2, NOW + 9, None)
+    clients = [a_client(root, expires_at=end) for end in ends]
+    disabled, gone = a_client(root, expires_at=NOW, enabled=False), a_client(root, expires_at=NOW)
+    await add_accounts(storage, root)
+    await add_clients(storage, *clients, disabled, gone)
+    await delete(storage, gone)
+
+    async def expired(now: int, limit: int = 9) -> tuple[str, ...]:
+        return await storage.read(lambda snapshot: snapshot.clients.expired(now, limit))
+
+    assert await expired(NOW) == ()
+    assert await expired(NOW + 3) == tuple(clients[index].client_id for index in (1, 2, 0))
+    assert await expired(NOW + 3, 2) == tuple(clients[index].client_id for index in (1, 2))
 
 
 # Lists
@@ -205,6 +263,7 @@ def matches(client: Client, wanted: ClientFilter) -> bool:
         and client.enabled in states[wanted.status]
         and (wanted.name is None or wanted.name.casefold() in client.name.casefold())
         and (wanted.client_owner is None or wanted.client_owner.casefold() == client.client_owner.casefold())
+        and set(wanted.labels) <= set(client.labels)
     )
 
 
@@ -233,6 +292,9 @@ async def test_lists_and_counts_are_those_of_a_model(storage: Storage) -> None:
                 client_type=dice.choice(list(ClientType)),
                 enabled=dice.random() < 0.7,
                 date_created=NOW + dice.randrange(5),
+                labels=dice.choice(
+                    [(), (("env", "prod"),), (("env", "prod"), ("team", "a")), (("env", "production"),)]
+                ),
             )
             model[client.client_id] = client
             await add_clients(storage, client)
@@ -244,6 +306,7 @@ async def test_lists_and_counts_are_those_of_a_model(storage: Storage) -> None:
             status=dice.choice(list(ClientStatus)),
             name=dice.choice([None, None, "ACME", "strasse", "%", "_", "ß"]),
             client_owner=dice.choice([None, None, "A@example.COM"]),
+            labels=dice.choice([(), (), (("env", "prod"),), (("team", "a"), ("env", "prod"))]),
         )
         await compare(storage, wanted, list(model.values()), dice)
 

@@ -61,7 +61,7 @@ class Issuer(Struct, frozen=True):
     catalogue: Catalogue
 
     def claims(self, client: Client, scopes: tuple[str, ...], now: float, random: Random) -> Claims:
-        """Return the claims of a new access token.
+        """Return the claims of a new access token, which lives no longer than its client.
 
         Args:
             client: who gets it.
@@ -70,12 +70,13 @@ class Issuer(Struct, frozen=True):
             random: for the token's id.
         """
         issued_at = max(int(now), client.cutoff)
+        expiry = issued_at + client.token_lifetime
         return Claims(
             iss=self.url,
             sub=client.client_id,
             aud=(self.url, *self.catalogue.audiences(products_held(client, self.catalogue))),
             iat=issued_at,
-            exp=issued_at + client.token_lifetime,
+            exp=expiry if client.expires_at is None else min(expiry, client.expires_at),
             jti=base64.urlsafe_b64encode(random.bytes(16)).rstrip(b"=").decode(),
             client_id=client.client_id,
             account_id=client.account_id,

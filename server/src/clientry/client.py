@@ -1,12 +1,13 @@
 """API clients: one machine-to-machine integration each, and the pure rules about them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from clientry.account import SUSPENDED_CUTOFF
-from clientry.errors import Conflict
+from clientry.errors import BadRequest, Conflict
 from clientry.product import Catalogue
 
 DEFAULT_TOKEN_LIFETIME: Final = 3600
@@ -14,6 +15,7 @@ MIN_TOKEN_LIFETIME: Final = 300
 MAX_TOKEN_LIFETIME: Final = 63_072_000
 TOKEN_LIFETIME_PRESETS: Final = {"1h": 3600, "24h": 86_400, "30d": 2_592_000, "24mo": 63_072_000}
 """Seconds, by the name that people choose."""
+MAX_LABELS: Final = 32
 
 
 class ClientType(StrEnum):
@@ -41,6 +43,8 @@ class Client(Struct, frozen=True):
         date_created: seconds since 1970-01-01T00:00:00Z.
         tokens_valid_from: access tokens whose `iat` is before this second are dead.
         version: grows by one with every change.
+        expires_at: the first second at which it gets no tokens and no answers, None: it has no end.
+        labels: pairs of key and value, in the order of the keys.
         account_cutoff: the latest cutoff of the accounts on its path; read with one client, 0 in lists, never written.
     """
 
@@ -58,6 +62,8 @@ class Client(Struct, frozen=True):
     date_created: int
     tokens_valid_from: int = 0
     version: int = 1
+    expires_at: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
     account_cutoff: int = 0
 
     @property
@@ -69,6 +75,14 @@ class Client(Struct, frozen=True):
     def suspended(self) -> bool:
         """Whether an account on its path is suspended."""
         return self.account_cutoff >= SUSPENDED_CUTOFF
+
+    def is_active(self, now: float) -> bool:
+        """Tell whether it may act, as far as the client itself goes."""
+        return self.enabled and not self.has_expired(now)
+
+    def has_expired(self, now: float) -> bool:
+        """Tell whether its end has come."""
+        return self.expires_at is not None and now >= self.expires_at
 
     def is_within(self, account: str) -> bool:
         """Tell whether the client belongs to this account or to one below it."""
@@ -92,7 +106,10 @@ def scopes_held(client: Client, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 class ClientChange(Struct, frozen=True):
-    """What an update sets; what is UNSET stays as it is. The values are clean already."""
+    """What an update sets; what is UNSET stays as it is. The values are clean already.
+
+    `labels` holds those that are set and, with None, those that are removed; None removes all (RFC 7396).
+    """
 
     name: str | UnsetType = UNSET
     locked: bool | UnsetType = UNSET
@@ -100,6 +117,8 @@ class ClientChange(Struct, frozen=True):
     products: tuple[str, ...] | UnsetType = UNSET
     client_owner: str | UnsetType = UNSET
     token_lifetime: int | UnsetType = UNSET
+    expires_at: int | UnsetType | None = UNSET
+    labels: Mapping[str, str | None] | UnsetType | None = UNSET
 
 
 def changed(client: Client, change: ClientChange, now: float) -> Client:
@@ -110,9 +129,12 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     cut-off is the next whole second, because `iat` has whole seconds.
 
     Raises:
-        Conflict: the client is locked, and this is another change.
+        Conflict: the client is locked, and this is another change; or it has expired and would be enabled.
+        BadRequest: it would have too many labels.
     """
     wanted = {field: value for field, value in structs.asdict(change).items() if value is not UNSET}
+    if "labels" in wanted:
+        wanted["labels"] = _relabelled(client.labels, wanted["labels"])
     differing = {field for field, value in wanted.items() if getattr(client, field) != value}
     if not differing:
         return client
@@ -121,13 +143,31 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
         raise locked_conflict()
     if client.enabled and wanted.get("enabled") is False:
         wanted["tokens_valid_from"] = max(client.tokens_valid_from, int(now) + 1)
-    return structs.replace(client, version=client.version + 1, **wanted)
+    new = structs.replace(client, version=client.version + 1, **wanted)
+    if new.enabled and not client.enabled and new.has_expired(now):
+        raise Conflict("The client has expired. Set expires_at to a later time, or to null, together with enabled.")
+    return new
 
 
 def tokens_revoked(client: Client, now: float) -> Client:
     """Return the client with every token that it was issued so far cut off; the cut-off is the next whole second."""
     cutoff = max(client.tokens_valid_from, int(now) + 1)
     return structs.replace(client, version=client.version + 1, tokens_valid_from=cutoff)
+
+
+def restored(client: Client, now: float) -> Client:
+    """Return a deleted client as it comes back: as it was, but every token from before stays dead."""
+    return tokens_revoked(client, now)
+
+
+def _relabelled(
+    labels: tuple[tuple[str, str], ...], patch: Mapping[str, str | None] | None
+) -> tuple[tuple[str, str], ...]:
+    merged = {} if patch is None else {**dict(labels), **patch}
+    kept = tuple(sorted((key, value) for key, value in merged.items() if value is not None))
+    if len(kept) > MAX_LABELS:
+        raise BadRequest(f"labels: a client has at most {MAX_LABELS}.")
+    return kept
 
 
 def locked_conflict() -> Conflict:

@@ -94,6 +94,8 @@ class ClientAuthentication:
             return "expired secret"
         if not credentials.client.enabled:
             return "disabled client"
+        if credentials.client.has_expired(now):
+            return "expired client"
         if credentials.client.suspended:
             return "suspended account"
         self._usage.note(credentials.secrets, index, int(now), presented.address, presented.user_agent)

@@ -2,8 +2,8 @@
 
 from msgspec import Struct, structs
 
-from clientry import audit_event, operation, secret
-from clientry.account import SUSPENDED_CUTOFF, Account
+from clientry import operation, secret
+from clientry.account import Account
 from clientry.caller import Caller
 from clientry.client import (
     DEFAULT_TOKEN_LIFETIME,
@@ -11,17 +11,16 @@ from clientry.client import (
     ClientChange,
     ClientType,
     changed,
-    locked_conflict,
     products_held,
     tokens_revoked,
 )
+from clientry.client_lifecycle import deed_on_client, keep_an_admin
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict
-from clientry.field import clean_products, clean_text
+from clientry.field import clean_products, clean_text, ensure_future
 from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
 from clientry.listing import Listed, Listing, PageRequest, open_listing
 from clientry.operation import (
-    Deed,
     account_in_tree,
     audited,
     draw_occasion,
@@ -132,7 +131,7 @@ class ClientRegistry:
             client = _born(client_id, account, new, int(occasion.now))
             await transaction.clients.add(client)
             await transaction.secrets.add(kept)
-            deed = _deed("client.create", client, None, client)
+            deed = deed_on_client("client.create", client, None, client)
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return CreatedClient(client, client_secret)
 
@@ -153,8 +152,9 @@ class ClientRegistry:
             AccessDenied: the caller is no admin client with `clients:write`.
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is locked, or would be disabled and is the caller itself or the last admin client of its account's tree.
-            BadRequest: products were set that cannot be.
+            Conflict: it is locked, or would be disabled or end and is the caller itself or the last admin client of its account's
+                tree; or it has expired and would be enabled.
+            BadRequest: products were set that cannot be, or too many labels.
         """
         require(caller, CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
@@ -164,14 +164,20 @@ class ClientRegistry:
             self._check_products(caller, old, change)
             if change.enabled is False and caller.actor == client_id:
                 raise Conflict("A client cannot disable itself. Use another admin client.")
+            if isinstance(change.expires_at, int) and caller.actor == client_id:
+                raise Conflict("A client cannot set its own end. Use another admin client.")
+            if isinstance(change.expires_at, int):
+                ensure_future("expires_at", change.expires_at, occasion.now)
             new = changed(old, change, occasion.now)
             # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
             # Only a transaction that writes waits for one.
             await transaction.clients.replace(old, new)
             if old.enabled and not new.enabled:
-                await _keep_an_admin(caller, transaction, old)
+                await keep_an_admin(caller, transaction, old, others=1)
+            elif old.enabled and new.expires_at is not None and new.expires_at != old.expires_at:
+                await keep_an_admin(caller, transaction, old, others=2)
             if new is not old:
-                deed = _deed("client.update", new, old, new)
+                deed = deed_on_client("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
@@ -192,36 +198,11 @@ class ClientRegistry:
             old = await existing_client(caller, transaction, client_id, if_match)
             new = tokens_revoked(old, occasion.now)
             await transaction.clients.replace(old, new)
-            deed = _deed("client.revoke_tokens", new, old, new)
+            deed = deed_on_client("client.revoke_tokens", new, old, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
         return await operation.change(self._storage, caller, occasion, body)
-
-    async def delete(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> None:
-        """Delete a client: its credentials and its tokens are dead at once, its id is never used again.
-
-        Raises:
-            AccessDenied: the caller is no admin client with `clients:write`.
-            NotFound: there is no such client, or not in the caller's tree.
-            PreconditionFailed: it has another version.
-            Conflict: it is locked, or it is the caller itself, or the last admin client of its account's tree.
-        """
-        require(caller, CLIENTS_WRITE)
-        occasion = draw_occasion(self._clock, self._random)
-
-        async def body(transaction: Transaction) -> None:
-            old = await existing_client(caller, transaction, client_id, if_match)
-            if caller.actor == client_id:
-                raise Conflict("A client cannot delete itself. Use another admin client.")
-            if old.locked:
-                raise locked_conflict()
-            await transaction.clients.delete(old, int(occasion.now))
-            await _keep_an_admin(caller, transaction, old)
-            deed = _deed("client.delete", old, old, None)
-            await transaction.audit_events.append(audited(caller, deed, occasion))
-
-        await operation.change(self._storage, caller, occasion, body)
 
     def _grantable(self, caller: Caller) -> tuple[str, ...]:
         """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""
@@ -241,26 +222,6 @@ def position(client: Client) -> Position:
     return Position(client.date_created, client.client_id)
 
 
-async def _keep_an_admin(caller: Caller, transaction: Transaction, stopped: Client) -> None:
-    """Check, after a client was stopped, that its account can still be managed; a suspended account need not be.
-
-    The account is claimed after the client was changed, in the order in which everything else takes the two.
-
-    Raises:
-        Conflict: it was the last enabled admin client of its account and those below it. The operator may stop it all the same.
-    """
-    if caller.client is None or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
-        return
-    account = await transaction.accounts.claim(stopped.account_id)
-    if account is None or account.path_cutoff >= SUSPENDED_CUTOFF:
-        return
-    if await transaction.clients.count(ClientFilter(stopped.account_id, client_type=ClientType.ADMIN)) == 0:
-        raise Conflict(
-            "It is the last admin client of its account. Against a leak, rotate its secret with others_end_after 0 and "
-            "revoke its tokens; to stop everything, suspend the account."
-        )
-
-
 def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
     return Client(
         client_id=client_id,
@@ -276,8 +237,3 @@ def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
         token_lifetime=new.token_lifetime,
         date_created=now,
     )
-
-
-def _deed(operation: str, client: Client, old: Client | None, new: Client | None) -> Deed:
-    before, after = audit_event.difference(old, new)
-    return Deed(operation, client.account_id, client.client_id, before, after)

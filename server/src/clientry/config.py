@@ -65,6 +65,7 @@ class Settings(Struct, frozen=True):
     account_name: str
     signing_algorithm: Algorithm
     secret_prefix: str
+    restore_window: int
     products: tuple[Product, ...]
     cors_origins: tuple[str, ...]
     cors_credentials: bool
@@ -147,6 +148,12 @@ SETTINGS: Final = (
     Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
     Setting("signing_algorithm", one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),
     Setting("secret_prefix", secret_prefix, "cs_", "What new client secrets start with."),
+    Setting(
+        "restore_window",
+        whole_number(0, 31_536_000),
+        2_592_000,
+        "Seconds within which a deleted client can be restored; then what is left of it is deleted for good.",
+    ),
     Setting("products", products, DEFAULT_PRODUCTS, "What the API consists of: name, audience, description."),
     Setting("cors_origins", origins, ("*",), "Origins whose pages may read answers."),
     Setting("cors_credentials", switch, False, "Whether those pages may send credentials."),

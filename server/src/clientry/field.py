@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from clientry.client import MAX_TOKEN_LIFETIME, MIN_TOKEN_LIFETIME, TOKEN_LIFETIME_PRESETS
+from clientry.client import MAX_LABELS, MAX_TOKEN_LIFETIME, MIN_TOKEN_LIFETIME, TOKEN_LIFETIME_PRESETS
 from clientry.errors import BadRequest
 
 MAX_NAME: Final = 255
@@ -16,6 +16,9 @@ DURATIONS: Final = {"1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
 LAST_MOMENT: Final = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second that RFC 3339 can write."""
 
+MAX_LABEL: Final = 127
+
+_LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@\"(),:;<>\[\\\]]+")
 _FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs")
 
@@ -71,20 +74,67 @@ def clean_duration(field: str, value: int | str, shortest: int, longest: int) ->
     return seconds
 
 
-def clean_moment(field: str, text: str, now: float) -> int:
-    """Return a time in the future, from RFC 3339, in seconds since 1970-01-01T00:00:00Z.
+def clean_moment(field: str, text: str) -> int:
+    """Return a time, from RFC 3339, in seconds since 1970-01-01T00:00:00Z.
 
     Raises:
-        BadRequest: it is none, or not in the future.
+        BadRequest: it is none.
     """
     try:
         moment = datetime.fromisoformat(text)
-        seconds = int(moment.timestamp()) if moment.tzinfo is not None else 0
+        seconds = int(moment.timestamp()) if moment.tzinfo is not None else -1
     except (ValueError, OverflowError):
-        seconds = 0
-    if not now < seconds <= LAST_MOMENT:
-        raise BadRequest(f"{field} must be a time in the future such as 2030-01-31T09:30:00Z.")
+        seconds = -1
+    if not 0 <= seconds <= LAST_MOMENT:
+        raise BadRequest(f"{field} must be a time such as 2030-01-31T09:30:00Z.")
     return seconds
+
+
+def ensure_future(field: str, seconds: int, now: float) -> None:
+    """Check that a time is in the future.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    if seconds <= now:
+        raise BadRequest(f"{field} must be a time in the future.")
+
+
+def clean_labels(field: str, labels: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return labels, as they are: keys of letters, digits and `._/-`, values without commas and control characters.
+
+    Raises:
+        BadRequest: one is none.
+    """
+    for key, value in labels.items():
+        if _LABEL_KEY.fullmatch(key) is None:
+            raise BadRequest(f"{field}: a key has 1 to 63 of the characters A-Z a-z 0-9 . _ / -")
+        if value is not None:
+            clean_label_value(field, value)
+    return dict(labels)
+
+
+def clean_label_value(field: str, value: str) -> str:
+    """Return the value of a label, as it is.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    if not 1 <= len(value) <= MAX_LABEL or "," in value or has_forbidden_characters(value):
+        raise BadRequest(f"{field}: a value has 1 to {MAX_LABEL} characters, no comma and no control characters.")
+    return value
+
+
+def clean_label_filter(field: str, text: str) -> tuple[tuple[str, str], ...]:
+    """Return the labels that are filtered for, from `key:value,key:value`.
+
+    Raises:
+        BadRequest: it is not written like that, or there are more than a client can have.
+    """
+    pairs = tuple(dict.fromkeys((key, value) for key, _, value in (pair.partition(":") for pair in text.split(","))))
+    if len(pairs) > MAX_LABELS or any(_LABEL_KEY.fullmatch(key) is None for key, _ in pairs):
+        raise BadRequest(f"{field} must be up to {MAX_LABELS} labels such as env:prod,team:billing.")
+    return tuple((key, clean_label_value(field, value)) for key, value in pairs)
 
 
 def clean_products(field: str, names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:

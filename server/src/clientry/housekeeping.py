@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from clientry.client_lifecycle import ClientLifecycle
 from clientry.clock import Clock
 from clientry.errors import StorageUnavailable
 from clientry.secret import DAY
@@ -26,9 +27,17 @@ _log = structlog.get_logger("clientry.housekeeping")
 class Housekeeping:
     """Puts away what has had its time. `interval`: seconds from one round to the next."""
 
-    def __init__(self, storage: Storage, clock: Clock, secrets: SecretRegistry, interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        clock: Clock,
+        clients: ClientLifecycle,
+        secrets: SecretRegistry,
+        interval: float = INTERVAL,
+    ) -> None:
         self._storage = storage
         self._clock = clock
+        self._clients = clients
         self._secrets = secrets
         self._interval = interval
 
@@ -50,9 +59,20 @@ class Housekeeping:
             StorageUnavailable: the database cannot be written now.
         """
         now = int(self._clock.now())
+        await self._end_expired_clients(now)
         await self._retire_silent_secrets(now)
+        while await self._clients.purge(now, BATCH) == BATCH:
+            pass
         await self._in_batches(lambda transaction: transaction.answers.purge(now, BATCH))
         await self._in_batches(lambda transaction: transaction.secrets.forget_uses((now - DAY) // 3600, BATCH))
+
+    async def _end_expired_clients(self, now: int) -> None:
+        while True:
+            found = await self._storage.read(lambda snapshot: snapshot.clients.expired(now, BATCH))
+            for client_id in found:
+                await self._clients.expire(client_id)
+            if len(found) < BATCH:
+                return
 
     async def _retire_silent_secrets(self, now: int) -> None:
         after = ""

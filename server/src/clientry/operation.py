@@ -65,7 +65,7 @@ async def change(
     """
 
     async def whole(transaction: Transaction) -> T:
-        await ensure_still_valid(caller, transaction)
+        await ensure_still_valid(caller, transaction, occasion.now)
         if caller.once is None:
             return await body(transaction)
         now = int(occasion.now)
@@ -78,8 +78,10 @@ async def change(
     return await storage.write(whole)
 
 
-async def ensure_still_valid(caller: Caller, transaction: Transaction) -> None:
+async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float) -> None:
     """Check, inside the transaction of a change, that nobody stopped the caller since its token was checked.
+
+    `at`: when the change is made, in seconds since 1970-01-01T00:00:00Z.
 
     Raises:
         Unauthorized: it was disabled or deleted, its account suspended, or its tokens were cut off.
@@ -87,7 +89,7 @@ async def ensure_still_valid(caller: Caller, transaction: Transaction) -> None:
     if caller.client is None:
         return
     now = await transaction.clients.get(caller.client.client_id)
-    if now is None or not now.enabled or now.cutoff != caller.client.cutoff:
+    if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
 
 

@@ -11,6 +11,7 @@ from clientry.caller import Caller, itself
 from clientry.client import Client, locked_conflict
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict, NotFound
+from clientry.field import ensure_future
 from clientry.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
 from clientry.operation import (
     Deed,
@@ -124,6 +125,8 @@ class SecretRegistry:
             date_created=now,
             expires_at=new.expires_at,
         )
+        if new.expires_at is not None:
+            ensure_future("expires_at", new.expires_at, now)
         if new.expires_at is not None and new.expires_at <= now + new.others_end_after:
             raise BadRequest("expires_at must be later than the end of the other secrets.")
 

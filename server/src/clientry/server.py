@@ -14,6 +14,7 @@ from msgspec import Struct
 from clientry.access_token import Issuer
 from clientry.account_registry import AccountRegistry
 from clientry.client_authentication import ClientAuthentication
+from clientry.client_lifecycle import ClientLifecycle
 from clientry.client_registry import ClientRegistry
 from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
@@ -85,6 +86,7 @@ class Registry(Struct, frozen=True):
     random: Random
     catalogue: Catalogue
     clients: ClientRegistry
+    lifecycle: ClientLifecycle
     secrets: SecretRegistry
     accounts: AccountRegistry
 
@@ -125,6 +127,7 @@ async def open_registry(settings: Settings, *, create: bool = False) -> AsyncGen
             random=random,
             catalogue=catalogue,
             clients=ClientRegistry(storage, clock, random, keys.pepper, catalogue, settings.secret_prefix),
+            lifecycle=ClientLifecycle(storage, clock, random, settings.restore_window),
             secrets=SecretRegistry(storage, clock, random, keys.pepper, settings.secret_prefix),
             accounts=AccountRegistry(storage, clock, random),
         )
@@ -230,7 +233,8 @@ async def _serve(
             lifeline.send(READY)
 
     signs = Signs(on_serving, readiness.drain)
-    async with _beside(Housekeeping(registry.storage, registry.clock, registry.secrets).run(), usage.run()):
+    housekeeping = Housekeeping(registry.storage, registry.clock, registry.lifecycle, registry.secrets)
+    async with _beside(housekeeping.run(), usage.run()):
         code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
         await usage.write()
@@ -268,8 +272,10 @@ async def _application(registry: Registry, url: str, readiness: Readiness, usage
         bearer=BearerAuthentication(storage, key_ring, issuer, clock),
         idempotency=Idempotency(storage, registry.keys.answer_keys, clock, random, settings.body_timeout),
         token=TokenHandler(endpoint, settings.body_timeout),
-        clients=ClientHandlers(registry.clients, registry.catalogue, pager, url, settings.body_timeout),
-        secrets=SecretHandlers(registry.secrets, clock, settings.body_timeout),
+        clients=ClientHandlers(
+            registry.clients, registry.lifecycle, registry.catalogue, pager, url, settings.body_timeout
+        ),
+        secrets=SecretHandlers(registry.secrets, settings.body_timeout),
         accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),

@@ -79,7 +79,7 @@ class TokenEndpoint:
         # 4. Make the claims, and sign them.
         claims = self._issuer.claims(client, scopes, self._clock.now(), self._random)
         token = self._key_ring.current.sign(access_token.encode(claims))
-        return TokenResponse(token, client.token_lifetime, TOKEN_TYPE_BEARER, format_scope(scopes))
+        return TokenResponse(token, claims.exp - claims.iat, TOKEN_TYPE_BEARER, format_scope(scopes))
 
     async def _authenticate(self, presented: PresentedCredentials) -> Client:
         """Return the client, not before the second has passed in which its tokens were cut off.

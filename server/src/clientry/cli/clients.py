@@ -1,10 +1,11 @@
 """`clientry clients …`: the operator's commands on clients, also while the server runs."""
 
 import asyncio
-import sys
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from cyclopts import App
+from msgspec import UNSET
 
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
@@ -13,18 +14,23 @@ from clientry.client import Client, ClientChange, ClientType
 from clientry.client_registry import CreatedClient, NewClient
 from clientry.clock import rfc3339
 from clientry.config import Settings, load
-from clientry.field import clean_duration, clean_token_lifetime
+from clientry.field import (
+    clean_email,
+    clean_label_filter,
+    clean_labels,
+    clean_moment,
+    clean_text,
+    clean_token_lifetime,
+)
 from clientry.http.pagination import ListQuery
-from clientry.http.representations import client_body, created_body, created_secret_body, encode, shown_secret_body
+from clientry.http.representations import client_body, created_body, encode
 from clientry.scope import RESOURCES
-from clientry.secret import MAX_OVERLAP, MIN_SILENCE
-from clientry.secret_registry import NewSecret
 from clientry.server import Registry, open_registry
 from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")
 
-app = App(name="clients", help="List, show, create, rotate, disable, enable and delete clients.")
+app = App(name="clients", help="List, show, create, update, rotate, disable, enable, delete and restore clients.")
 
 
 @app.command(name="list")
@@ -38,6 +44,7 @@ def list_clients(
     name: str | None = None,
     client_owner: str | None = None,
     status: Literal["active", "disabled", "any"] = "active",
+    labels: str | None = None,
     json: bool = False,
     **flags: Any,
 ) -> None:
@@ -51,6 +58,7 @@ def list_clients(
         name: only clients whose name contains this text, whatever its case.
         client_owner: only clients of this owner.
         status: active, disabled or any.
+        labels: only clients with these labels, such as env:prod,team:billing.
         json: print what the API answers.
         flags: settings.
     """
@@ -61,6 +69,7 @@ def list_clients(
         status=ClientStatus(status),
         name=name,
         client_owner=client_owner,
+        labels=() if labels is None else clean_label_filter("--labels", labels),
     )
     given = {
         "client_type": client_type,
@@ -68,6 +77,7 @@ def list_clients(
         "name": name,
         "client_owner": client_owner,
         "status": None if status == "active" else status,
+        "labels": labels,
     }
     filters = {key: value for key, value in given.items() if value is not None}
     query = ListQuery("/v1/clients", page_size, page_number, filters, root=None)
@@ -101,7 +111,7 @@ def show(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
         client = await registry.clients.get(as_operator(registry), client_id)
         _print_client(registry, client, as_json=json)
 
-    asyncio.run(_with_registry(load(flags).settings, body))
+    asyncio.run(with_registry(load(flags).settings, body))
 
 
 @app.command
@@ -129,7 +139,6 @@ def create(
         json: print what the API answers.
         flags: settings.
     """
-    lifetime = int(token_lifetime) if token_lifetime.isdigit() else token_lifetime
     admin = type == "admin"
     unknown = sorted(set(resource) - set(RESOURCES))
     if unknown or (resource and not admin) or (product and admin):
@@ -143,7 +152,7 @@ def create(
         account_id=account,
         client_type=ClientType(type),
         resources=tuple(name for name in RESOURCES if not resource or name in resource) if admin else (),
-        token_lifetime=clean_token_lifetime("token_lifetime", lifetime),
+        token_lifetime=_lifetime(token_lifetime),
     )
     created = asyncio.run(_create(load(flags).settings, new))
     if json:
@@ -191,86 +200,40 @@ def enable(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
 
 @app.command
 @settings_flags(*FLAGS)
-def rotate(
+def update(
     client_id: str,
     /,
     *,
-    others_end_after: str = "24h",
-    from_first_use: bool = False,
-    others_end_when_silent_for: str | None = None,
+    name: str | None = None,
+    client_owner: str | None = None,
+    token_lifetime: str | None = None,
+    expires_at: str | None = None,
+    label: tuple[str, ...] = (),
     json: bool = False,
     **flags: Any,
 ) -> None:
-    """Make a new secret, which is shown this once; the others end after a while.
+    """Change a client.
 
     Args:
         client_id: which one.
-        others_end_after: seconds, or 1h, 24h, 7d, 30d; 0 ends them now.
-        from_first_use: count that from the first use of the new secret, and after 30 days at the latest.
-        others_end_when_silent_for: end the others sooner, when they were not used for so long and the new one is.
+        name: what to call it.
+        client_owner: the e-mail address of whoever answers for it.
+        token_lifetime: seconds, or 1h, 24h, 30d, 24mo.
+        expires_at: when it ends by itself, such as 2030-01-31T09:30:00Z; never: it does not.
+        label: key:value to set, or key: to remove; repeat for several.
         json: print what the API answers.
         flags: settings.
     """
-    silence = others_end_when_silent_for
-    new = NewSecret(
-        others_end_after=_duration("--others-end-after", others_end_after, 0),
-        from_first_use=from_first_use,
-        others_silence=None if silence is None else _duration("--others-end-when-silent-for", silence, MIN_SILENCE),
+    settings = load(flags).settings
+    labels = {key: value or None for key, _, value in (one.partition(":") for one in label)}
+    change = ClientChange(
+        name=UNSET if name is None else clean_text("--name", name),
+        client_owner=UNSET if client_owner is None else clean_email("--client-owner", client_owner),
+        token_lifetime=UNSET if token_lifetime is None else _lifetime(token_lifetime),
+        expires_at=UNSET if expires_at is None else _end(expires_at),
+        labels=clean_labels("--label", labels) if labels else UNSET,
     )
-
-    async def body(registry: Registry) -> None:
-        created = await registry.secrets.create(as_operator(registry), client_id, new)
-        if json:
-            print_json(encode(created_secret_body(created)))
-            return
-        say(f"A new secret of {client_id}, shown this once:")
-        sys.stdout.write(created.client_secret + "\n")
-
-    asyncio.run(_with_registry(load(flags).settings, body))
-
-
-@app.command(name="secrets")
-@settings_flags(*FLAGS)
-def list_secrets(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
-    """List a client's live secrets: how they end, how they are used, and whether they can go.
-
-    Args:
-        client_id: which one.
-        json: print what the API answers.
-        flags: settings.
-    """
-
-    async def body(registry: Registry) -> None:
-        shown = await registry.secrets.list(as_operator(registry), client_id)
-        bodies = [shown_secret_body(one) for one in shown]
-        if json:
-            print_json(b'{"secrets":' + encode(bodies) + b"}")
-            return
-        rows = [
-            (one.secret_id, one.hint, one.expires_at or "", one.last_used.at if one.last_used else "never", one.reason)
-            for one in bodies
-        ]
-        print_table("Secrets", ("id", "hint", "ends", "last used", "can it go?"), rows)
-
-    asyncio.run(_with_registry(load(flags).settings, body))
-
-
-@app.command(name="end-secret")
-@settings_flags(*FLAGS)
-def end_secret(client_id: str, secret_id: str, /, **flags: Any) -> None:
-    """End a secret now.
-
-    Args:
-        client_id: whose it is.
-        secret_id: which one.
-        flags: settings.
-    """
-
-    async def body(registry: Registry) -> None:
-        await registry.secrets.delete(as_operator(registry), client_id, secret_id)
-
-    asyncio.run(_with_registry(load(flags).settings, body))
-    say(f"Ended {secret_id}.")
+    _update(client_id, change, settings, as_json=json)
 
 
 @app.command(name="revoke-tokens")
@@ -288,13 +251,13 @@ def revoke_tokens(client_id: str, /, *, json: bool = False, **flags: Any) -> Non
         client = await registry.clients.revoke_tokens(as_operator(registry), client_id)
         _print_client(registry, client, as_json=json)
 
-    asyncio.run(_with_registry(load(flags).settings, body))
+    asyncio.run(with_registry(load(flags).settings, body))
 
 
 @app.command
 @settings_flags(*FLAGS)
 def delete(client_id: str, /, **flags: Any) -> None:
-    """Delete a client; its id is never used again.
+    """Delete a client; it can be restored for a while, and its id is never used again.
 
     Args:
         client_id: which one.
@@ -302,14 +265,36 @@ def delete(client_id: str, /, **flags: Any) -> None:
     """
 
     async def body(registry: Registry) -> None:
-        await registry.clients.delete(as_operator(registry), client_id)
+        await registry.lifecycle.delete(as_operator(registry), client_id)
 
-    asyncio.run(_with_registry(load(flags).settings, body))
+    asyncio.run(with_registry(load(flags).settings, body))
     say(f"Deleted {client_id}.")
 
 
-def _duration(flag: str, text: str, shortest: int) -> int:
-    return clean_duration(flag, int(text) if text.isdecimal() else text, shortest, MAX_OVERLAP)
+@app.command
+@settings_flags(*FLAGS)
+def restore(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
+    """Bring a deleted client back, with its secrets; tokens from before stay dead.
+
+    Args:
+        client_id: which one.
+        json: print what the API answers.
+        flags: settings.
+    """
+
+    async def body(registry: Registry) -> None:
+        client = await registry.lifecycle.restore(as_operator(registry), client_id)
+        _print_client(registry, client, as_json=json)
+
+    asyncio.run(with_registry(load(flags).settings, body))
+
+
+def _lifetime(text: str) -> int:
+    return clean_token_lifetime("--token-lifetime", int(text) if text.isdecimal() else text)
+
+
+def _end(text: str) -> int | None:
+    return None if text == "never" else clean_moment("--expires-at", text)
 
 
 def _update(client_id: str, change: ClientChange, settings: Settings, *, as_json: bool) -> None:
@@ -317,10 +302,11 @@ def _update(client_id: str, change: ClientChange, settings: Settings, *, as_json
         client = await registry.clients.update(as_operator(registry), client_id, change)
         _print_client(registry, client, as_json=as_json)
 
-    asyncio.run(_with_registry(settings, body))
+    asyncio.run(with_registry(settings, body))
 
 
-async def _with_registry(settings: Settings, body: Any) -> None:
+async def with_registry(settings: Settings, body: Callable[[Registry], Awaitable[None]]) -> None:
+    """Open the registry, do something with it, and close it again."""
     async with open_registry(settings) as registry:
         await body(registry)
 

@@ -99,6 +99,7 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
         Operation(
             "revokeClientTokens", "POST", one + "/revoke_tokens", clients.revoke_tokens, CLIENTS_WRITE, None, ClientBody
         ),
+        Operation("restoreClient", "POST", one + "/restore", clients.restore, CLIENTS_WRITE, None, ClientBody),
         Operation("getSecrets", "GET", one + "/secrets", secrets.list, CLIENTS_READ, None, ShownSecretBody),
         Operation(
             "createSecret", "POST", one + "/secrets", secrets.create, CLIENTS_WRITE, CreateSecret, CreatedSecretBody

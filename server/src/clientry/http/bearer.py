@@ -42,7 +42,7 @@ class BearerAuthentication:
         """
         claims = self._claims(_token(scope))
         client = await self._storage.client(claims.client_id)
-        if client is None or not client.enabled or access_token.outlived(claims, client):
+        if client is None or not client.is_active(self._clock.now()) or access_token.outlived(claims, client):
             raise Unauthorized("The access token is no longer good.", error="invalid_token")
         scope["clientry.client_id"] = client.client_id
         granted = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, self._issuer.catalogue))

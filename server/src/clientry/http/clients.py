@@ -6,9 +6,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from clientry.caller import Caller
 from clientry.client import Client, ClientChange, ClientType
+from clientry.client_lifecycle import ClientLifecycle
 from clientry.client_registry import ClientRegistry, CreatedClient, NewClient
 from clientry.errors import BadRequest
-from clientry.field import clean_email, clean_text, clean_token_lifetime
+from clientry.field import clean_email, clean_label_filter, clean_labels, clean_moment, clean_text, clean_token_lifetime
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
 from clientry.http.etags import etag, if_match
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
@@ -17,7 +18,7 @@ from clientry.http.representations import client_body, created_body, encode
 from clientry.product import Catalogue
 from clientry.storage import ClientFilter, ClientStatus
 
-FILTERS: Final = frozenset({"client_type", "account_id", "name", "client_owner", "status"})
+FILTERS: Final = frozenset({"client_type", "account_id", "name", "client_owner", "status", "labels"})
 
 
 class ScopesField(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +37,7 @@ class CreateClient(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateClient(Struct, frozen=True, forbid_unknown_fields=True):
-    """A JSON merge patch (RFC 7396) of what may be changed. Nothing here can be removed, so null is no value."""
+    """A JSON merge patch (RFC 7396) of what may be changed; null removes an end, or labels, and is no value elsewhere."""
 
     name: str | UnsetType = UNSET
     locked: bool | UnsetType = UNSET
@@ -44,15 +45,24 @@ class UpdateClient(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: ScopesField | UnsetType = UNSET
     client_owner: str | UnsetType = UNSET
     token_lifetime: int | str | UnsetType = UNSET
+    expires_at: str | UnsetType | None = UNSET
+    labels: dict[str, str | None] | UnsetType | None = UNSET
 
 
 class ClientHandlers:
     """The handlers of `/v1/clients`."""
 
     def __init__(
-        self, registry: ClientRegistry, catalogue: Catalogue, pager: Pager, public_url: str, body_timeout: float
+        self,
+        registry: ClientRegistry,
+        lifecycle: ClientLifecycle,
+        catalogue: Catalogue,
+        pager: Pager,
+        public_url: str,
+        body_timeout: float,
     ) -> None:
         self._registry = registry
+        self._lifecycle = lifecycle
         self._catalogue = catalogue
         self._pager = pager
         self._public_url = public_url
@@ -86,8 +96,13 @@ class ClientHandlers:
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/clients/{client_id}`."""
-        await self._registry.delete(caller, scope["path_params"]["client_id"], if_match(scope))
+        await self._lifecycle.delete(caller, scope["path_params"]["client_id"], if_match(scope))
         return Answer(204)
+
+    async def restore(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/restore`; a body is not read."""
+        client_id = scope["path_params"]["client_id"]
+        return self._one(await self._lifecycle.restore(caller.answering(self._one), client_id))
 
     async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/revoke_tokens`; a body is not read."""
@@ -120,6 +135,7 @@ def _filter(query: ListQuery) -> ClientFilter:
         status=ClientStatus(status),
         name=given.get("name"),
         client_owner=given.get("client_owner"),
+        labels=clean_label_filter("labels", given["labels"]) if "labels" in given else (),
     )
 
 
@@ -135,4 +151,8 @@ def _change(body: UpdateClient) -> ClientChange:
             if isinstance(body.token_lifetime, UnsetType)
             else clean_token_lifetime("token_lifetime", body.token_lifetime)
         ),
+        expires_at=(
+            clean_moment("expires_at", body.expires_at) if isinstance(body.expires_at, str) else body.expires_at
+        ),
+        labels=clean_labels("labels", body.labels) if isinstance(body.labels, dict) else body.labels,
     )

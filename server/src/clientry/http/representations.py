@@ -36,6 +36,8 @@ class ClientBody(Struct, frozen=True):
     enabled: bool
     scopes: Scopes
     token_lifetime: int
+    expires_at: str | None
+    labels: dict[str, str]
 
 
 class CreatedBody(Struct, frozen=True):
@@ -128,6 +130,8 @@ def client_body(client: Client, catalogue: Catalogue) -> ClientBody:
         enabled=client.enabled,
         scopes=Scopes(products_held(client, catalogue), client.resources if admin else UNSET),
         token_lifetime=client.token_lifetime,
+        expires_at=None if client.expires_at is None else rfc3339(client.expires_at),
+        labels=dict(client.labels),
     )
 
 

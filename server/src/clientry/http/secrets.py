@@ -5,7 +5,6 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from clientry.caller import Caller
-from clientry.clock import Clock
 from clientry.errors import BadRequest
 from clientry.field import clean_duration, clean_moment
 from clientry.http.bodies import JSON_TYPES, read_json
@@ -30,9 +29,8 @@ class CreateSecret(Struct, frozen=True, forbid_unknown_fields=True):
 class SecretHandlers:
     """The handlers of a client's secrets."""
 
-    def __init__(self, registry: SecretRegistry, clock: Clock, body_timeout: float) -> None:
+    def __init__(self, registry: SecretRegistry, body_timeout: float) -> None:
         self._registry = registry
-        self._clock = clock
         self._body_timeout = body_timeout
 
     async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
@@ -44,7 +42,7 @@ class SecretHandlers:
     async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/secrets`."""
         body = await read_json(scope, receive, CreateSecret, self._body_timeout, JSON_TYPES)
-        new = _new_secret(body, self._clock.now())
+        new = _new_secret(body)
         client_id = scope["path_params"]["client_id"]
         return _created(await self._registry.create(caller.answering(_created), client_id, new))
 
@@ -55,7 +53,7 @@ class SecretHandlers:
         return Answer(204)
 
 
-def _new_secret(body: CreateSecret, now: float) -> NewSecret:
+def _new_secret(body: CreateSecret) -> NewSecret:
     if body.others_end_counted_from not in {CREATION, FIRST_USE}:
         raise BadRequest(f"others_end_counted_from must be {CREATION} or {FIRST_USE}.")
     silence, expires_at = body.others_end_when_silent_for, body.expires_at
@@ -65,7 +63,7 @@ def _new_secret(body: CreateSecret, now: float) -> NewSecret:
         others_silence=None
         if isinstance(silence, UnsetType)
         else clean_duration("others_end_when_silent_for", silence, MIN_SILENCE, MAX_OVERLAP),
-        expires_at=clean_moment("expires_at", expires_at, now) if isinstance(expires_at, str) else None,
+        expires_at=clean_moment("expires_at", expires_at) if isinstance(expires_at, str) else None,
     )
 
 

@@ -87,6 +87,7 @@ class ClientFilter(Struct, frozen=True):
         status: enabled ones, disabled ones, or both.
         name: the name contains this text, whatever its case.
         client_owner: the owner's address is this text, whatever its case.
+        labels: pairs of key and value that the client has, all of them.
     """
 
     within: str | None
@@ -95,6 +96,7 @@ class ClientFilter(Struct, frozen=True):
     status: ClientStatus = ClientStatus.ACTIVE
     name: str | None = None
     client_owner: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class AccountFilter(Struct, frozen=True):
@@ -166,6 +168,14 @@ class ClientReads(Listable[ClientFilter, Client], Protocol):
         """Return the client, None where there is none or it was deleted."""
         ...
 
+    async def deleted(self, client_id: str, since: int) -> Client | None:
+        """Return a client that was deleted after the second `since` and can be restored, None where there is none."""
+        ...
+
+    async def expired(self, now: int, limit: int) -> tuple[str, ...]:
+        """Return at most `limit` ids of enabled clients whose end has come."""
+        ...
+
 
 class ClientWrites(ClientReads, Protocol):
     """Reading and changing clients."""
@@ -183,10 +193,18 @@ class ClientWrites(ClientReads, Protocol):
         ...
 
     async def delete(self, client: Client, at: int) -> None:
-        """Delete a client and its secrets; its id stays taken. `LostUpdate` if it is no longer `client`.
+        """Delete a client; its id stays taken, and it can be restored. `LostUpdate` if it is no longer `client`.
 
         `at`: seconds since 1970-01-01T00:00:00Z.
         """
+        ...
+
+    async def restore(self, old: Client, new: Client) -> None:
+        """Put a deleted client back, with the cut-off and the version of `new`. `LostUpdate` if it is no longer `old`."""
+        ...
+
+    async def purge(self, now: int, deleted_by: int, limit: int) -> int:
+        """Delete for good what at most `limit` clients left that were deleted until `deleted_by`, and return how many."""
         ...
 
 

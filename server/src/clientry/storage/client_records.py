@@ -8,7 +8,7 @@ from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql
 from clientry.storage.account_records import NO_LIST, Accounts
-from clientry.storage.rows import Row, client_change_row, client_of, client_row, fold
+from clientry.storage.rows import Row, client_change_row, client_of, client_row, fold, labels_text
 from clientry.storage.session import Session, position_back, position_of, slice_of
 from clientry.storage.tables import CLIENT_LISTING, CLIENTS
 
@@ -56,7 +56,7 @@ class Clients:
 
     async def add_all(self, clients: Sequence[Client]) -> None:
         """Add many new clients."""
-        await self._session.insert(CLIENTS, [(*client_row(client), None) for client in clients])
+        await self._session.insert(CLIENTS, [(*client_row(client), None, None) for client in clients])
         await self._session.insert(CLIENT_LISTING, [row for client in clients for row in _listings(client)])
         more = Counter(
             (key, client.enabled, client.client_type.value) for client in clients for key in _list_keys(client)
@@ -77,15 +77,40 @@ class Clients:
             await self._enlist(new)
 
     async def delete(self, client: Client, at: int) -> None:
-        """Delete a client and its secrets; its id stays taken.
+        """Delete a client; its id stays taken, and it can be restored.
 
         Raises:
             LostUpdate: it is no longer `client`.
         """
         if not await self._session.run(sql.CLIENT_DELETE, (at, client.client_id, client.version)):
             raise LostUpdate
-        await self._session.run(sql.SECRETS_DELETE, (client.client_id,))
         await self._delist(client)
+
+    async def deleted(self, client_id: str, since: int) -> Client | None:
+        """Return a client that was deleted after a second, None where there is none that can be restored."""
+        rows = await self._session.run(sql.CLIENT_DELETED, (client_id, since))
+        return client_of(rows[0]) if rows else None
+
+    async def restore(self, old: Client, new: Client) -> None:
+        """Put a deleted client back, with the cut-off and the version of `new`.
+
+        Raises:
+            LostUpdate: it is no longer `old`.
+        """
+        row = (new.tokens_valid_from, new.version, old.client_id, old.version)
+        if not await self._session.run(sql.CLIENT_RESTORE, row):
+            raise LostUpdate
+        await self._enlist(new)
+
+    async def purge(self, now: int, deleted_by: int, limit: int) -> int:
+        """Delete for good what at most `limit` clients left that were deleted until then, and return how many there were."""
+        rows = await self._session.run(sql.CLIENTS_PURGE, (now, deleted_by, limit))
+        await self._session.run_each(sql.SECRETS_DELETE, [(row[0],) for row in rows])
+        return len(rows)
+
+    async def expired(self, now: int, limit: int) -> tuple[str, ...]:
+        """Return at most `limit` ids of enabled clients whose end has come."""
+        return tuple(row[0] for row in await self._session.run(sql.CLIENTS_EXPIRED, (now, limit)))
 
     async def _enlist(self, client: Client) -> None:
         await self._session.run_each(sql.CLIENT_LIST_ADD, _listings(client))
@@ -124,4 +149,5 @@ def _own_key(account_id: str) -> str:
 
 
 def _texts(wanted: ClientFilter) -> tuple[str, ...]:
-    return tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
+    folded = tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
+    return folded + tuple(labels_text((label,)) for label in wanted.labels)

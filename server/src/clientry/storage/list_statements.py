@@ -19,17 +19,24 @@ class ListShape(Struct, frozen=True):
         types: the types that are wanted.
         by_name: whether a name is filtered for.
         by_owner: whether an owner is filtered for.
+        labels: how many labels are filtered for.
     """
 
     enabled: tuple[bool, ...] = (True, False)
     types: tuple[ClientType, ...] = tuple(ClientType)
     by_name: bool = False
     by_owner: bool = False
+    labels: int = 0
+
+    @property
+    def texts(self) -> int:
+        """How many parameters are looked for in the clients themselves."""
+        return self.by_name + self.by_owner + self.labels
 
     @property
     def by_text(self) -> bool:
         """Whether the clients themselves must be looked at to tell which are wanted."""
-        return self.by_name or self.by_owner
+        return self.texts > 0
 
 
 def shape_of(wanted: ClientFilter) -> ListShape:
@@ -44,6 +51,7 @@ def shape_of(wanted: ClientFilter) -> ListShape:
         tuple(ClientType) if wanted.client_type is None else (wanted.client_type,),
         wanted.name is not None,
         wanted.client_owner is not None,
+        len(wanted.labels),
     )
 
 
@@ -51,7 +59,7 @@ def shape_of(wanted: ClientFilter) -> ListShape:
 def client_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
     """Return the statement for consecutive rows of a list of clients, newest first.
 
-    Parameters: list key, date and id of the position, [name], [owner], limit, offset. `start`: see `_BOUNDS`.
+    Parameters: list key, date and id of the position, [name], [owner], labels, limit, offset. `start`: see `_BOUNDS`.
     """
     return (
         f"SELECT {CLIENT_COLUMNS}, 0 FROM ({_merged(shape, _BOUNDS[start], 'DESC', dialect)}) AS l "
@@ -67,7 +75,7 @@ def client_back(shape: ListShape, dialect: Dialect) -> str:
 
 @cache
 def client_count(shape: ListShape, dialect: Dialect) -> str:
-    """Return the statement for the size of a list of clients. Parameters: list key, [name], [owner].
+    """Return the statement for the size of a list of clients. Parameters: list key, [name], [owner], labels.
 
     Counts are kept and summed up, unless a text is filtered for: then the list is walked.
     """
@@ -187,7 +195,7 @@ def _merged(shape: ListShape, bound: str, direction: str, dialect: Dialect) -> s
     so a page costs the same wherever it is. (PostgreSQL reads a range whole if it is not told the order and the end of each.)
     """
     order = f"ORDER BY k.date_created {direction}, k.client_id {direction}"
-    limit, offset = (f"CAST(${number + shape.by_name + shape.by_owner} AS BIGINT)" for number in (4, 5))
+    limit, offset = (f"CAST(${number + shape.texts} AS BIGINT)" for number in (4, 5))
     ranges = " UNION ALL ".join(
         f"SELECT date_created, client_id FROM ({one} {order} LIMIT {limit} + {offset}) AS r{number}"
         for number, one in enumerate(_ranges(shape, bound, dialect))
@@ -204,6 +212,10 @@ def _ranges(shape: ListShape, bound: str, dialect: Dialect, first: int = 4) -> l
         number += 1
     if shape.by_owner:
         conditions.append(f"AND c.client_owner_folded = ${number}")
+        number += 1
+    conditions += [
+        "AND " + dialect.contains.format("c.labels", f"${place}") for place in range(number, number + shape.labels)
+    ]
     joined = "JOIN clients AS c ON c.client_id = k.client_id " if shape.by_text else ""
     return [
         f"SELECT k.date_created, k.client_id FROM client_listing AS k {joined}"

@@ -40,12 +40,24 @@ def client_of(row: Row) -> Client:
         row[12],
         row[13],
         row[14],
+        labels_of(row[15]) if row[15] else (),
+        row[16],
     )
+
+
+def labels_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Read labels from `,key:value,key:value,`; no key has a colon in it, no value a comma."""
+    return tuple((key, value) for key, _, value in (pair.partition(":") for pair in text[1:-1].split(",")))
+
+
+def labels_text(labels: tuple[tuple[str, str], ...]) -> str:
+    """Write labels so that `,key:value,` is in the text exactly if the client has this one."""
+    return "".join(f",{key}:{value}" for key, value in labels) + "," if labels else ""
 
 
 def secret_of(row: Row) -> ClientSecret:
     """Read a secret from the end of a row of credentials."""
-    return ClientSecret(row[15], row[0], bytes(row[16]), *row[17:22])
+    return ClientSecret(row[17], row[0], bytes(row[18]), *row[19:24])
 
 
 def client_row(client: Client) -> Row:
@@ -67,6 +79,8 @@ def client_row(client: Client) -> Row:
         client.date_created,
         client.tokens_valid_from,
         client.version,
+        client.expires_at,
+        labels_text(client.labels),
     )
 
 
@@ -83,6 +97,8 @@ def client_change_row(old: Client, new: Client) -> Row:
         " ".join(new.resources),
         new.token_lifetime,
         new.tokens_valid_from,
+        new.expires_at,
+        labels_text(new.labels),
         new.version,
         old.client_id,
         old.version,

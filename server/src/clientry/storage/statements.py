@@ -56,7 +56,7 @@ POSTGRES: Final = Dialect(
 
 CLIENT_COLUMNS: Final = (
     "c.client_id, c.account_id, c.account_path, c.name, c.client_owner, c.client_type, c.locked, c.enabled, "
-    "c.products, c.resources, c.token_lifetime, c.date_created, c.tokens_valid_from, c.version"
+    "c.products, c.resources, c.token_lifetime, c.date_created, c.tokens_valid_from, c.version, c.expires_at, c.labels"
 )
 ACCOUNT_COLUMNS: Final = (
     "a.account_id, a.path, a.friendly_name, a.owner_email, a.status, a.date_created, a.version, a.cutoff"
@@ -104,19 +104,36 @@ CLIENTS_CREDENTIALS: Final = f"{_credentials(POSTGRES)}WHERE c.client_id = ANY($
 
 CLIENT_ADD: Final = (
     "INSERT INTO clients (client_id, account_id, account_path, name, name_folded, client_owner, client_owner_folded, "
-    "client_type, locked, enabled, products, resources, token_lifetime, date_created, tokens_valid_from, version) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    "client_type, locked, enabled, products, resources, token_lifetime, date_created, tokens_valid_from, version, "
+    "expires_at, labels) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
 )
 
 # Guarded by the version that was read, so that no change is lost where transactions run side by side.
 CLIENT_REPLACE: Final = (
     "UPDATE clients SET name = $1, name_folded = $2, client_owner = $3, client_owner_folded = $4, locked = $5, "
-    "enabled = $6, products = $7, resources = $8, token_lifetime = $9, tokens_valid_from = $10, version = $11 "
-    "WHERE client_id = $12 AND version = $13 AND deleted_at IS NULL RETURNING version"
+    "enabled = $6, products = $7, resources = $8, token_lifetime = $9, tokens_valid_from = $10, expires_at = $11, "
+    "labels = $12, version = $13 WHERE client_id = $14 AND version = $15 AND deleted_at IS NULL RETURNING version"
+)
+CLIENTS_EXPIRED: Final = (
+    "SELECT client_id FROM clients WHERE expires_at <= $1 AND enabled = 1 AND deleted_at IS NULL "
+    "ORDER BY expires_at LIMIT $2"
 )
 
 CLIENT_DELETE: Final = (
     "UPDATE clients SET deleted_at = $1 WHERE client_id = $2 AND version = $3 AND deleted_at IS NULL RETURNING version"
+)
+
+CLIENT_DELETED: Final = (
+    f"SELECT {CLIENT_COLUMNS}, 0 FROM clients AS c WHERE c.client_id = $1 AND c.deleted_at > $2 AND c.purged_at IS NULL"
+)
+CLIENT_RESTORE: Final = (
+    "UPDATE clients SET deleted_at = NULL, tokens_valid_from = $1, version = $2 "
+    "WHERE client_id = $3 AND version = $4 AND deleted_at IS NOT NULL AND purged_at IS NULL RETURNING version"
+)
+CLIENTS_PURGE: Final = (
+    "UPDATE clients SET purged_at = $1, name = '', name_folded = '', client_owner = '', client_owner_folded = '', labels = '' "
+    "WHERE client_id IN (SELECT client_id FROM clients WHERE deleted_at <= $2 AND purged_at IS NULL LIMIT $3) "
+    "AND purged_at IS NULL RETURNING client_id"
 )
 
 CLIENT_LIST_ADD: Final = (

@@ -80,7 +80,10 @@ CLIENTS: Final = Table(
         "date_created",
         "tokens_valid_from",
         "version",
+        "expires_at",
+        "labels",
         "deleted_at",
+        "purged_at",
     ),
 )
 CLIENT_SECRETS: Final = Table(

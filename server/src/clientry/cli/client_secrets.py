@@ -1,0 +1,110 @@
+"""`clientry clients rotate`, `secrets` and `end-secret`: the operator's commands on the secrets of a client."""
+
+import asyncio
+import sys
+from typing import Any
+
+from cyclopts import App
+
+from clientry.cli.clients import FLAGS, with_registry
+from clientry.cli.flags import settings_flags
+from clientry.cli.output import print_json, print_table, say
+from clientry.cli.registry import as_operator
+from clientry.config import load
+from clientry.field import clean_duration
+from clientry.http.representations import created_secret_body, encode, shown_secret_body
+from clientry.secret import MAX_OVERLAP, MIN_SILENCE
+from clientry.secret_registry import NewSecret
+from clientry.server import Registry
+
+
+def register(app: App) -> None:
+    """Add the commands to those on clients."""
+    app.command(rotate)
+    app.command(list_secrets, name="secrets")
+    app.command(end_secret, name="end-secret")
+
+
+@settings_flags(*FLAGS)
+def rotate(
+    client_id: str,
+    /,
+    *,
+    others_end_after: str = "24h",
+    from_first_use: bool = False,
+    others_end_when_silent_for: str | None = None,
+    json: bool = False,
+    **flags: Any,
+) -> None:
+    """Make a new secret, which is shown this once; the others end after a while.
+
+    Args:
+        client_id: which one.
+        others_end_after: seconds, or 1h, 24h, 7d, 30d; 0 ends them now.
+        from_first_use: count that from the first use of the new secret, and after 30 days at the latest.
+        others_end_when_silent_for: end the others sooner, when they were not used for so long and the new one is.
+        json: print what the API answers.
+        flags: settings.
+    """
+    silence = others_end_when_silent_for
+    new = NewSecret(
+        others_end_after=_duration("--others-end-after", others_end_after, 0),
+        from_first_use=from_first_use,
+        others_silence=None if silence is None else _duration("--others-end-when-silent-for", silence, MIN_SILENCE),
+    )
+
+    async def body(registry: Registry) -> None:
+        created = await registry.secrets.create(as_operator(registry), client_id, new)
+        if json:
+            print_json(encode(created_secret_body(created)))
+            return
+        say(f"A new secret of {client_id}, shown this once:")
+        sys.stdout.write(created.client_secret + "\n")
+
+    asyncio.run(with_registry(load(flags).settings, body))
+
+
+@settings_flags(*FLAGS)
+def list_secrets(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
+    """List a client's live secrets: how they end, how they are used, and whether they can go.
+
+    Args:
+        client_id: which one.
+        json: print what the API answers.
+        flags: settings.
+    """
+
+    async def body(registry: Registry) -> None:
+        shown = await registry.secrets.list(as_operator(registry), client_id)
+        bodies = [shown_secret_body(one) for one in shown]
+        if json:
+            print_json(b'{"secrets":' + encode(bodies) + b"}")
+            return
+        rows = [
+            (one.secret_id, one.hint, one.expires_at or "", one.last_used.at if one.last_used else "never", one.reason)
+            for one in bodies
+        ]
+        print_table("Secrets", ("id", "hint", "ends", "last used", "can it go?"), rows)
+
+    asyncio.run(with_registry(load(flags).settings, body))
+
+
+@settings_flags(*FLAGS)
+def end_secret(client_id: str, secret_id: str, /, **flags: Any) -> None:
+    """End a secret now.
+
+    Args:
+        client_id: whose it is.
+        secret_id: which one.
+        flags: settings.
+    """
+
+    async def body(registry: Registry) -> None:
+        await registry.secrets.delete(as_operator(registry), client_id, secret_id)
+
+    asyncio.run(with_registry(load(flags).settings, body))
+    say(f"Ended {secret_id}.")
+
+
+def _duration(flag: str, text: str, shortest: int) -> int:
+    return clean_duration(flag, int(text) if text.isdecimal() else text, shortest, MAX_OVERLAP)
