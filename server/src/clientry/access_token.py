@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from clientry.account import Account
 from clientry.client import Client, products_held
 from clientry.product import Catalogue
 from clientry.randomness import Random
@@ -49,6 +50,22 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Claims)
 
 
+class Grant(Struct, frozen=True):
+    """What a token is issued for.
+
+    Attributes:
+        client: who gets it.
+        account_id: the account that it is for: the client's own, or one below it.
+        cutoff: the first second at which it can be issued, so that no cut-off from before kills it.
+        scopes: what it grants; narrowing them keeps the audience.
+    """
+
+    client: Client
+    account_id: str
+    cutoff: int
+    scopes: tuple[str, ...]
+
+
 class Issuer(Struct, frozen=True):
     """Who signs, and for whom.
 
@@ -60,16 +77,16 @@ class Issuer(Struct, frozen=True):
     url: str
     catalogue: Catalogue
 
-    def claims(self, client: Client, scopes: tuple[str, ...], now: float, random: Random) -> Claims:
+    def claims(self, grant: Grant, now: float, random: Random) -> Claims:
         """Return the claims of a new access token, which lives no longer than its client.
 
         Args:
-            client: who gets it.
-            scopes: what it grants; narrowing them keeps the audience.
+            grant: what it is for.
             now: seconds since the epoch.
             random: for the token's id.
         """
-        issued_at = max(int(now), client.cutoff)
+        client = grant.client
+        issued_at = max(int(now), grant.cutoff)
         expiry = issued_at + client.token_lifetime
         return Claims(
             iss=self.url,
@@ -79,9 +96,9 @@ class Issuer(Struct, frozen=True):
             exp=expiry if client.expires_at is None else min(expiry, client.expires_at),
             jti=base64.urlsafe_b64encode(random.bytes(16)).rstrip(b"=").decode(),
             client_id=client.client_id,
-            account_id=client.account_id,
+            account_id=grant.account_id,
             client_type=client.client_type.value,
-            scope=format_scope(scopes),
+            scope=format_scope(grant.scopes),
         )
 
 
@@ -111,6 +128,6 @@ def is_good(claims: Claims, issuer: str, now: float) -> bool:
     return claims.iss == issuer and issuer in claims.aud and now < claims.exp
 
 
-def outlived(claims: Claims, client: Client) -> bool:
-    """Tell whether the client's tokens, or those of an account above it, were cut off after this one was issued."""
-    return claims.iat < client.cutoff
+def outlived(claims: Claims, holder: Client | Account) -> bool:
+    """Tell whether the tokens of its client, or of the account that it is for, were cut off after this one was issued."""
+    return claims.iat < (holder.cutoff if isinstance(holder, Client) else holder.path_cutoff)

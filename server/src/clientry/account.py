@@ -44,6 +44,11 @@ class Account(Struct, frozen=True):
     path_cutoff: int = 0
 
     @property
+    def suspended(self) -> bool:
+        """Whether it, or an account above it, is suspended."""
+        return self.path_cutoff >= SUSPENDED_CUTOFF
+
+    @property
     def parent_id(self) -> str | None:
         """The account above, None for the root."""
         return self.path[-2] if len(self.path) > 1 else None

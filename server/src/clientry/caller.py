@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
+from clientry.account import Account
 from clientry.client import Client
 from clientry.idempotency import Once
 
@@ -22,6 +23,7 @@ class Caller(Struct, frozen=True):
         request_id: names the request in logs and audit events.
         address: the address that the request came from; empty at the machine.
         machine: who is named in audit events where there is no client.
+        account: the account below the client's own that its token was narrowed to, None: it was not.
         once: names the request where it carries an idempotency key: its change is made once, however often it is asked for.
     """
 
@@ -30,6 +32,7 @@ class Caller(Struct, frozen=True):
     request_id: str
     address: str = ""
     machine: str = OPERATOR
+    account: Account | None = None
     once: Once | None = None
 
     @property
@@ -40,6 +43,8 @@ class Caller(Struct, frozen=True):
     @property
     def root(self) -> str | None:
         """The account whose tree the caller sees; None: every account."""
+        if self.account is not None:
+            return self.account.account_id
         return self.client.account_id if self.client else None
 
     def answering(self, render: Callable[[Any], Any]) -> "Caller":
@@ -48,7 +53,7 @@ class Caller(Struct, frozen=True):
 
     def sees(self, account_path: tuple[str, ...]) -> bool:
         """Tell whether an account with this path lies in the caller's tree."""
-        return self.client is None or self.client.account_id in account_path
+        return self.root is None or self.root in account_path
 
 
 def operator(request_id: str) -> Caller:

@@ -206,14 +206,15 @@ class ClientRegistry:
 
     def _grantable(self, caller: Caller) -> tuple[str, ...]:
         """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""
-        return self._catalogue.names if caller.client is None else products_held(caller.client, self._catalogue)
+        held = self._catalogue.names if caller.client is None else products_held(caller.client, self._catalogue)
+        return tuple(name for name in held if name in self._catalogue.grantable)
 
     def _check_products(self, caller: Caller, client: Client, change: ClientChange) -> None:
         if not isinstance(change.products, tuple):
             return
         if client.client_type is ClientType.ADMIN:
             raise BadRequest("scopes cannot be set: an admin client holds every product.")
-        kept = tuple(name for name in client.products if name not in self._catalogue)
+        kept = tuple(name for name in client.products if name not in self._catalogue.grantable)
         clean_products("scopes.products", change.products, self._grantable(caller) + kept)
 
 

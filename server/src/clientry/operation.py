@@ -84,12 +84,17 @@ async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float
     `at`: when the change is made, in seconds since 1970-01-01T00:00:00Z.
 
     Raises:
-        Unauthorized: it was disabled or deleted, its account suspended, or its tokens were cut off.
+        Unauthorized: it was disabled or deleted, its account or the one it acts for suspended, or its tokens were cut off.
     """
     if caller.client is None:
         return
     now = await transaction.clients.get(caller.client.client_id)
     if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
+        raise Unauthorized("The access token is no longer good.", error="invalid_token")
+    if caller.account is None:
+        return
+    account = await transaction.accounts.get(caller.account.account_id)
+    if account is None or account.path_cutoff != caller.account.path_cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
 
 

@@ -12,11 +12,13 @@ class Product(Struct, frozen=True):
         name: also the scope string that grants it.
         audience: how its resource servers call themselves in a token's `aud`.
         description: for people.
+        retired: whether it is granted to no more clients; those that hold it keep it.
     """
 
     name: str
     audience: str
     description: str = ""
+    retired: bool = False
 
 
 class Catalogue:
@@ -25,6 +27,11 @@ class Catalogue:
     def __init__(self, products: Iterable[Product]) -> None:
         self._by_name = {product.name: product for product in products}
         self.names = tuple(self._by_name)
+
+    @property
+    def grantable(self) -> tuple[str, ...]:
+        """The names of those that clients can still be given."""
+        return tuple(product.name for product in self if not product.retired)
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name

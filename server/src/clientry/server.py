@@ -31,6 +31,7 @@ from clientry.http.health import Readiness
 from clientry.http.idempotency import Idempotency
 from clientry.http.pagination import Pager
 from clientry.http.problems import Problems
+from clientry.http.products import ProductHandlers
 from clientry.http.reference import Reference
 from clientry.http.request_log import RequestLog, proxies
 from clientry.http.secrets import SecretHandlers
@@ -265,7 +266,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, usage
     key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
     issuer = Issuer(url, registry.catalogue)
     authentication = ClientAuthentication(storage, clock, registry.keys.pepper, usage)
-    endpoint = TokenEndpoint(authentication, clock, random, key_ring, issuer)
+    endpoint = TokenEndpoint(storage, authentication, clock, random, key_ring, issuer)
     pager = Pager(url, registry.keys.cursor_key)
     parts = Parts(
         public_url=url,
@@ -276,6 +277,7 @@ async def _application(registry: Registry, url: str, readiness: Readiness, usage
             registry.clients, registry.lifecycle, registry.catalogue, pager, url, settings.body_timeout
         ),
         secrets=SecretHandlers(registry.secrets, settings.body_timeout),
+        products=ProductHandlers(registry.catalogue),
         accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),

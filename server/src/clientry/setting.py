@@ -158,7 +158,7 @@ def origins(value: Any) -> tuple[str, ...]:
 
 def products(value: Any) -> tuple[Product, ...]:
     """Read products."""
-    shape = 'must be a list of {"name", "audience", "description"}'
+    shape = 'must be a list of {"name", "audience", "description", "retired"}'
     try:
         entries = json.loads(value) if isinstance(value, str) else value
         found = msgspec.convert(entries, tuple[Product, ...])

@@ -17,6 +17,7 @@ from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, 
 from clientry.http.health import Readiness
 from clientry.http.idempotency import CallerEndpoint, Idempotency
 from clientry.http.problems import Problems
+from clientry.http.products import ProductHandlers
 from clientry.http.reference import Reference
 from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, ShownSecretBody
 from clientry.http.routing import Routes
@@ -25,6 +26,7 @@ from clientry.http.token import TokenHandler
 from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
 from clientry.oauth2 import ServerError
 from clientry.operation import require
+from clientry.product import Product
 from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
@@ -57,6 +59,7 @@ class Parts(Struct, frozen=True):
     clients: ClientHandlers
     secrets: SecretHandlers
     accounts: AccountHandlers
+    products: ProductHandlers
     readiness: Readiness
     metadata: Document
     jwk_set: Document
@@ -119,6 +122,7 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
             None,
             AccountBody,
         ),
+        Operation("getProducts", "GET", "/v1/products", parts.products.list, None, None, Product),
         Operation("ping", "GET", "/v1/ping", _ping),
     )
 

@@ -43,10 +43,15 @@ class BearerAuthentication:
         claims = self._claims(_token(scope))
         client = await self._storage.client(claims.client_id)
         if client is None or not client.is_active(self._clock.now()) or access_token.outlived(claims, client):
-            raise Unauthorized("The access token is no longer good.", error="invalid_token")
+            raise _no_longer_good()
+        account = None
+        if claims.account_id != client.account_id:
+            account = await self._storage.account(claims.account_id)
+            if account is None or client.account_id not in account.path or access_token.outlived(claims, account):
+                raise _no_longer_good()
         scope["clientry.client_id"] = client.client_id
         granted = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, self._issuer.catalogue))
-        return Caller(client, granted, scope["clientry.request_id"], scope["clientry.address"])
+        return Caller(client, granted, scope["clientry.request_id"], scope["clientry.address"], account=account)
 
     def _claims(self, token: str) -> Claims:
         digest = hashlib.sha256(token.encode()).digest()
@@ -69,6 +74,10 @@ class BearerAuthentication:
             return access_token.decode(payload)
         except msgspec.MsgspecError:
             raise Unauthorized("The access token lacks a claim.", error="invalid_token") from None
+
+
+def _no_longer_good() -> Unauthorized:
+    return Unauthorized("The access token is no longer good.", error="invalid_token")
 
 
 def _token(scope: Scope) -> str:

@@ -23,8 +23,8 @@ def own_document(public_url: str, catalogue: Catalogue) -> Node:
     """
     text = (files("clientry") / "contract" / "clientry.openapi.json").read_text(encoding="utf-8")
     text = text.replace(_EXAMPLE_URL, public_url)
-    if catalogue.names:
-        text = text.replace(json.dumps(_EXAMPLE_PRODUCT), json.dumps(catalogue.names[0]))
+    if catalogue.grantable:
+        text = text.replace(json.dumps(_EXAMPLE_PRODUCT), json.dumps(catalogue.grantable[0]))
     document: Node = json.loads(text)
     document["servers"] = [{"url": public_url, "description": "This server"}]
     flow = document["components"]["securitySchemes"]["Auth"]["flows"]["clientCredentials"]
@@ -33,8 +33,9 @@ def own_document(public_url: str, catalogue: Catalogue) -> Node:
         resources = {name: text for name, text in flow["scopes"].items() if name in RESOURCES}
         products = {product.name: product.description or f"The product {product.name}." for product in catalogue}
         flow["scopes"] = resources | products
+    if catalogue.grantable:
         create = document["components"]["schemas"]["CreateClient"]["properties"]
-        create["scopes"]["properties"]["products"]["items"]["enum"] = list(catalogue.names)
+        create["scopes"]["properties"]["products"]["items"]["enum"] = list(catalogue.grantable)
     return document
 
 

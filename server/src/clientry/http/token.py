@@ -58,7 +58,7 @@ def _token_request(scope: Scope, body: bytes) -> TokenRequest:
     presented = PresentedCredentials(
         client_id, client_secret, scope["clientry.request_id"], scope["clientry.address"], _user_agent(scope)
     )
-    return TokenRequest(presented, form.get("grant_type"), form.get("scope"))
+    return TokenRequest(presented, form.get("grant_type"), form.get("scope"), form.get("account_id"))
 
 
 def _user_agent(scope: Scope) -> str:
