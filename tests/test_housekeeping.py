@@ -27,6 +27,9 @@ class Stopped:
     def now(self) -> float:
         return self.time
 
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[Storage]:

@@ -18,6 +18,9 @@ class At:
     def now(self) -> float:
         return self._seconds
 
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
 
 @given(st.floats(0, 2**47 / 1000), st.floats(0, 2**47 / 1000))
 def test_identifiers_sort_by_their_millisecond(one: float, other: float) -> None:

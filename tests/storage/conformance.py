@@ -123,6 +123,17 @@ async def test_a_client_comes_back_as_it_was(storage: Storage, locked: bool | No
     )
 
 
+async def test_a_client_without_secrets_has_none(storage: Storage) -> None:
+    """It is found all the same, with what it is."""
+    root = an_account()
+    client = a_client(root, enabled=False, labels=(("env", "prod"),))
+    await add_accounts(storage, root)
+    await storage.write(lambda transaction: transaction.clients.add(client))
+    found = await storage.credentials(client.client_id)
+    assert found is not None
+    assert (found.client, found.secrets) == (client, ())
+
+
 async def test_what_is_not_there_is_none(storage: Storage) -> None:
     """Unknown ids are None, lists of an empty database are empty, counts are zero."""
     assert await storage.client("apiclient_x") is None

@@ -23,6 +23,9 @@ class Tick:
     def now(self) -> float:
         return next(_seconds)
 
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
 
 def identifier(prefix: str) -> str:
     return new_id(prefix, Tick(), SystemRandom())

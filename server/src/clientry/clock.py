@@ -1,5 +1,6 @@
 """Time, as a value that is passed in. Rule: nothing else in Clientry asks the machine what time it is."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,6 +13,10 @@ class Clock(Protocol):
         """Return the seconds since 1970-01-01T00:00:00Z."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -19,6 +24,10 @@ class SystemClock:
     def now(self) -> float:
         """Return the seconds since 1970-01-01T00:00:00Z."""
         return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        await asyncio.sleep(seconds)
 
 
 def rfc3339(seconds: int) -> str:

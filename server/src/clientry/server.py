@@ -92,18 +92,37 @@ class Registry(Struct, frozen=True):
     accounts: AccountRegistry
 
 
+class Node(Struct, frozen=True):
+    """What serves, in one process.
+
+    Attributes:
+        app: answers requests.
+        readiness: tells whether it can.
+        usage: how secrets are used.
+        housekeeping: puts away what has had its time.
+    """
+
+    app: App
+    readiness: Readiness
+    usage: UsageLog
+    housekeeping: Housekeeping
+
+
 @asynccontextmanager
-async def open_registry(settings: Settings, *, create: bool = False) -> AsyncGenerator[Registry]:
+async def open_registry(
+    settings: Settings, *, create: bool = False, clock: Clock | None = None
+) -> AsyncGenerator[Registry]:
     """Open a data directory, and close it again.
 
     Args:
         settings: where it is.
         create: whether to make what is missing.
+        clock: tells the time; None: the machine's.
 
     Raises:
         ConfigurationError: it is not there, not whole, or not usable by this program.
     """
-    clock, random = SystemClock(), SystemRandom()
+    clock, random = clock or SystemClock(), SystemRandom()
     url = settings.database_url
     if create:
         if url.engine is Engine.SQLITE or not settings.has_both_keys:
@@ -223,9 +242,7 @@ async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClien
 async def _serve(
     registry: Registry, logs: Logs, taken: socket.socket, url: str, lifeline: socket.socket | None = None
 ) -> int:
-    readiness = Readiness(registry.storage)
-    usage = UsageLog(registry.storage, registry.secrets)
-    app = await _application(registry, url, readiness, usage, logs)
+    node = await assemble(registry, url, logs if registry.settings.access_log else None)
 
     def on_serving() -> None:
         if lifeline is None:
@@ -233,12 +250,11 @@ async def _serve(
         else:
             lifeline.send(READY)
 
-    signs = Signs(on_serving, readiness.drain)
-    housekeeping = Housekeeping(registry.storage, registry.clock, registry.lifecycle, registry.secrets)
-    async with _beside(housekeeping.run(), usage.run()):
-        code = await run(app, _listener(registry.settings, url), taken, signs, lifeline)
+    signs = Signs(on_serving, node.readiness.drain)
+    async with _beside(node.housekeeping.run(), node.usage.run()):
+        code = await run(node.app, _listener(registry.settings, url), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
-        await usage.write()
+        await node.usage.write()
     if lifeline is None:
         _log.info("stopped", exit_code=code)
     return code
@@ -261,10 +277,19 @@ def _started(settings: Settings, taken: socket.socket, url: str, **more: object)
     return {"url": url, **place, "host": settings.host, "port": taken.getsockname()[1], **more}
 
 
-async def _application(registry: Registry, url: str, readiness: Readiness, usage: UsageLog, logs: Logs) -> App:
+async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
+    """Put together what serves.
+
+    Args:
+        registry: what it works on.
+        url: what every absolute URL starts with.
+        logs: where each request has a line, None: nowhere.
+    """
     settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
     key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
     issuer = Issuer(url, registry.catalogue)
+    readiness = Readiness(storage)
+    usage = UsageLog(storage, registry.secrets)
     authentication = ClientAuthentication(storage, clock, registry.keys.pepper, usage)
     endpoint = TokenEndpoint(storage, authentication, clock, random, key_ring, issuer)
     pager = Pager(url, registry.keys.cursor_key)
@@ -285,14 +310,15 @@ async def _application(registry: Registry, url: str, readiness: Readiness, usage
         reference=Reference(url, registry.catalogue),
         cors=CorsPolicy(settings.cors_origins, settings.cors_credentials),
     )
-    return RequestLog(
+    app = RequestLog(
         create_app(parts),
-        logs if settings.access_log else None,
+        logs,
         random,
         proxies(settings.trusted_proxies if settings.behind_proxy else ()),
         failing_app(url, parts.cors),
         https=urlsplit(url).scheme == "https",
     )
+    return Node(app, readiness, usage, Housekeeping(storage, clock, registry.lifecycle, registry.secrets))
 
 
 def _listener(settings: Settings, url: str) -> Listener:

@@ -3,8 +3,6 @@
 `TokenEndpoint` is the whole of it, in numbered steps.
 """
 
-import asyncio
-
 from msgspec import Struct
 
 from clientry import access_token
@@ -84,7 +82,7 @@ class TokenEndpoint:
         if ahead > 0:
             # `iat` has whole seconds: a token that said the next one could not be told from those issued after another cut-off. One
             # that is still ahead afterwards was set by a clock that is ahead of this one: it is taken for the time.
-            await asyncio.sleep(min(ahead, 1))
+            await self._clock.sleep(min(ahead, 1))
             granted = await self._grant(request)
         claims = self._issuer.claims(granted, self._clock.now(), self._random)
         token = self._key_ring.current.sign(access_token.encode(claims))

@@ -14,8 +14,8 @@ from clientry.storage.rows import (
     client_of,
     event_of,
     event_row,
-    secret_of,
     secret_row,
+    secrets_of,
     signing_key_of,
     used_secret_of,
 )
@@ -174,4 +174,4 @@ def credentials_of(rows: list[Row]) -> Credentials | None:
     """Read a client with its secrets."""
     if not rows:
         return None
-    return Credentials(client_of(rows[0]), tuple(secret_of(row) for row in rows if row[15] is not None))
+    return Credentials(client_of(rows[0]), secrets_of(rows))

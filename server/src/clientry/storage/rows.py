@@ -1,7 +1,7 @@
 """Rows and records: how each record is laid out in its table."""
 
 import unicodedata
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,6 +13,8 @@ from clientry.signing_key import Algorithm, SealedKey
 
 Row = tuple[Any, ...]
 
+_SECRET: Final = 17
+"""The first column of the secret in a row of credentials."""
 _TYPES = {kind.value: kind for kind in ClientType}
 
 
@@ -55,9 +57,13 @@ def labels_text(labels: tuple[tuple[str, str], ...]) -> str:
     return "".join(f",{key}:{value}" for key, value in labels) + "," if labels else ""
 
 
-def secret_of(row: Row) -> ClientSecret:
-    """Read a secret from the end of a row of credentials."""
-    return ClientSecret(row[17], row[0], bytes(row[18]), *row[19:24])
+def secrets_of(rows: list[Row]) -> tuple[ClientSecret, ...]:
+    """Read the secrets from the ends of rows of credentials; a client that has none has one row without."""
+    return tuple(
+        ClientSecret(row[_SECRET], row[0], bytes(row[_SECRET + 1]), *row[_SECRET + 2 : _SECRET + 7])
+        for row in rows
+        if row[_SECRET] is not None
+    )
 
 
 def client_row(client: Client) -> Row:
