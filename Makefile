@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(UV) pip install --quiet --python $(BIN)/python
 PYTEST_ARGS ?=
 FAULTS ?= full
+STEPS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-failover lint types layers check bench lock clean
+.PHONY: help setup run test test-faults test-failover test-model lint types layers check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +23,11 @@ run: $(VENV)/.run ## Set up and run Clientry on http://127.0.0.1:8080 with its d
 test: check ## Set up and run all checks: ruff, pyright, import-linter, pytest
 	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
 
-test-faults: $(VENV)/.dev ## Kill, starve and cut off servers and databases, for half an hour (FAULTS=short: four minutes)
+test-faults: $(VENV)/.dev ## Kill, starve and cut off servers and databases, for three quarters of an hour (FAULTS=short: six minutes)
 	CLIENTRY_FAULTS=$(FAULTS) $(BIN)/pytest tests/faults $(PYTEST_ARGS)
+
+test-model: $(VENV)/.dev ## Compare two nodes with a model in memory, 100,000 random steps on each engine (STEPS=...)
+	CLIENTRY_MODEL_STEPS=$(STEPS) $(BIN)/pytest tests/model $(PYTEST_ARGS)
 
 test-failover: $(VENV)/.failover ## Kill, freeze, cut off and switch over the leader of a Patroni cluster (needs etcd)
 	$(BIN)/pytest -s tests/failover $(PYTEST_ARGS)
