@@ -583,34 +583,41 @@ async def test_the_uses_of_secrets_add_up_by_the_hour(storage: Storage) -> None:
 
 
 async def test_silent_secrets_are_found_client_by_client(storage: Storage) -> None:
-    """A client is found once one of its secrets was silent for as long as it may be, from its last use or its birth on."""
+    """A client is found once a live secret was silent for as long as it may be, from its last use or the newer one's birth on."""
     root = an_account()
-    clients = [a_client(root) for _ in range(4)]
-    used, born, patient, free = [a_secret(client, silence=3600) for client in clients]
+    clients = [a_client(root) for _ in range(8)]
+    olds = [structs.replace(a_secret(client), silence=3600) for client in clients]
+    news = [a_secret(client, date_created=NOW + 100) for client in clients]
+    used, never, unused, patient, free, ended, over, gone = clients
+    replaced = structs.replace(olds[3], silence=7200, expires_at=NOW + 999_999, grace=5)
+    olds[4] = structs.replace(olds[4], silence=None)
+    olds[5] = structs.replace(olds[5], expires_at=NOW + 200)
+    news[6] = structs.replace(news[6], expires_at=NOW + 200)
     await add_accounts(storage, root)
 
     async def add(transaction: Transaction) -> None:
-        for client in clients:
+        for client, old, new in zip(clients, olds, news, strict=True):
             await transaction.clients.add(client)
-        for secret in (used, born, patient):
-            await transaction.secrets.add(secret)
-        await transaction.secrets.add(free)
-        await transaction.secrets.note_uses([SecretUse(used.client_id, used.secret_id, 1, NOW + 1000, "", "")])
-        await transaction.secrets.replace(structs.replace(patient, silence=7200, expires_at=NOW + 9000, grace=5))
-        await transaction.secrets.replace(structs.replace(free, silence=None))
+            await transaction.secrets.add(old)
+            await transaction.secrets.add(new)
+            if client is not unused:
+                await transaction.secrets.note_uses([SecretUse(client.client_id, new.secret_id, 1, NOW + 150, "", "")])
+        await transaction.secrets.note_uses([SecretUse(used.client_id, olds[0].secret_id, 1, NOW + 1000, "", "")])
+        await transaction.secrets.replace(replaced)
+        await transaction.clients.delete(gone, NOW + 300)
 
     async def silent(now: int, after: str = "", limit: int = 9) -> tuple[str, ...]:
         return await storage.read(lambda snapshot: snapshot.secrets.silent(now, after, limit))
 
     await storage.write(add)
-    assert await silent(NOW + 3599) == ()
-    assert await silent(NOW + 3600) == (born.client_id,)
-    assert await silent(NOW + 4600) == tuple(sorted((used.client_id, born.client_id)))
-    everyone = tuple(sorted((used.client_id, born.client_id, patient.client_id)))
+    assert await silent(NOW + 3699) == ()
+    assert await silent(NOW + 3700) == (never.client_id,)
+    assert await silent(NOW + 4600) == tuple(sorted((used.client_id, never.client_id)))
+    everyone = tuple(sorted((used.client_id, never.client_id, patient.client_id)))
     assert await silent(NOW + 99_999) == everyone
     assert await silent(NOW + 99_999, everyone[0], 1) == everyone[1:2]
-    kept = await storage.read(lambda snapshot: snapshot.secrets.of(patient.client_id))
-    assert kept == (structs.replace(patient, silence=7200, expires_at=NOW + 9000, grace=5),)
+    assert not {free.client_id, ended.client_id, over.client_id} & set(everyone)
+    assert replaced in await storage.read(lambda snapshot: snapshot.secrets.of(patient.client_id))
 
 
 async def test_a_body_that_raises_leaves_nothing(storage: Storage) -> None:

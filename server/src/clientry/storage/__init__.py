@@ -220,7 +220,11 @@ class SecretReads(Protocol):
         ...
 
     async def silent(self, now: int, after: str, limit: int) -> tuple[str, ...]:
-        """Return at most `limit` ids of clients behind `after` that have a secret which was silent for as long as it may be."""
+        """Return at most `limit` ids of clients behind `after` that have a secret which ends because nobody uses it.
+
+        It lives, and so does a newer one that is in use; and it was silent for as long as it may be since its last use, or since
+        the newer one's birth.
+        """
         ...
 
 

@@ -39,7 +39,7 @@ class Secrets:
         return tuple(used_secret_of(row) for row in await self._session.run(sql.SECRETS_USED, (since_hour, client_id)))
 
     async def silent(self, now: int, after: str, limit: int) -> tuple[str, ...]:
-        """Return ids of clients behind `after` that have a secret which was silent for as long as it may be."""
+        """Return ids of clients behind `after` that have a secret which ends because nobody uses it."""
         return tuple(row[0] for row in await self._session.run(sql.SECRETS_SILENT, (now, after, limit)))
 
     async def replace(self, secret: ClientSecret) -> None:

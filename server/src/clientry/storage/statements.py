@@ -164,9 +164,14 @@ SECRETS_USED: Final = (
     "WHERE u.client_id = s.client_id AND u.secret_id = s.secret_id AND u.hour >= $1), 0) AS BIGINT) "
     "FROM client_secrets AS s WHERE s.client_id = $2 ORDER BY s.date_created, s.secret_id"
 )
+# Only those that end now: one that waits for the newer one's first use would be looked at again and again, perhaps for ever.
 SECRETS_SILENT: Final = (
-    "SELECT DISTINCT client_id FROM client_secrets WHERE silence IS NOT NULL "
-    "AND COALESCE(last_used_at, date_created) + silence <= $1 AND client_id > $2 ORDER BY client_id LIMIT $3"
+    "SELECT DISTINCT s.client_id FROM client_secrets AS s JOIN client_secrets AS n ON n.client_id = s.client_id "
+    "AND (n.date_created, n.secret_id) > (s.date_created, s.secret_id) JOIN clients AS c ON c.client_id = s.client_id "
+    "WHERE s.silence IS NOT NULL AND COALESCE(s.last_used_at, s.date_created) + s.silence <= $1 "
+    "AND (s.expires_at IS NULL OR s.expires_at > $1) AND n.last_used_at IS NOT NULL AND n.date_created + s.silence <= $1 "
+    "AND (n.expires_at IS NULL OR n.expires_at > $1) AND c.deleted_at IS NULL "
+    "AND s.client_id > $2 ORDER BY s.client_id LIMIT $3"
 )
 SECRET_REPLACE: Final = (
     "UPDATE client_secrets SET expires_at = $1, grace = $2, silence = $3 WHERE client_id = $4 AND secret_id = $5"
