@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,10 +106,10 @@ def test_f19_migrate_checks_and_goes_step_by_step(postgres: Postgres, tmp_path: 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_seeded_clients_are_clients(start_server: StartServer, postgres: Postgres, tmp_path: Path, engine: str) -> None:
-    """They get tokens, they are counted and listed over their child accounts, while the server runs."""
+    """They get tokens, they are counted and listed over a tree of accounts as deep as was asked for, while the server runs."""
     server = start_server(database=postgres.new_database() if engine == "postgresql" else None)
     file = tmp_path / "credentials"
-    flags = ("--clients", 5000, "--accounts", 20, "--credentials", file, "--data", server.data, "--json")
+    flags = ("--clients", 5000, "--accounts", 20, "--depth", 3, "--credentials", file, "--data", server.data, "--json")
     done = run("dev", "seed", *flags)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
@@ -121,8 +122,23 @@ def test_seeded_clients_are_clients(start_server: StartServer, postgres: Postgre
     assert registry.call("GET", "/v1/clients?page_size=1&page_number=1").json["meta"]["count"] == 5001
     accounts = registry.call("GET", "/v1/accounts?page_size=100&page_number=1").json
     assert accounts["meta"]["count"] == 22
-    assert made["account_id"] in {account["id"] for account in accounts["accounts"]}
-    assert run("dev", "seed", *flags).returncode == 1
+    above = {account["id"]: account["parent_id"] for account in accounts["accounts"]}
+    levels = Counter(_levels(account, made["account_id"], above) for account in above)
+    assert [levels[level] for level in range(4)] == [1, 3, 9, 8]
+    again = run("dev", "seed", *flags)
+    assert (again.returncode, "cannot be written" in again.stderr) == (1, True)
+    too_deep = run("dev", "seed", "--clients", 1, "--accounts", 1, "--depth", 7, "--data", server.data)
+    assert (too_deep.returncode, "between 1 and 6" in too_deep.stderr) == (1, True)
+
+
+def _levels(account: str | None, top: str, above: dict[str, str | None]) -> int | None:
+    """Return how many levels an account is below another one, None if it is not."""
+    levels = 0
+    while account != top:
+        if account is None:
+            return None
+        account, levels = above[account], levels + 1
+    return levels
 
 
 def test_keys_are_shared_by_environment_or_file_and_a_wrong_one_is_told(

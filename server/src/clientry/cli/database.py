@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from clientry.account import MAX_DEPTH
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.config import load
@@ -130,12 +131,21 @@ def copy(
 
 @_dev.command
 @settings_flags(*PLACES, "secret_prefix")
-def seed(*, clients: int, accounts: int = 0, credentials: Path | None = None, json: bool = False, **flags: Any) -> None:
-    """Make many clients, to measure with: in an account of their own, or spread over child accounts of it.
+def seed(
+    *,
+    clients: int,
+    accounts: int = 0,
+    depth: int = 1,
+    credentials: Path | None = None,
+    json: bool = False,
+    **flags: Any,
+) -> None:
+    """Make many clients, to measure with: in an account of their own, or spread over accounts below it.
 
     Args:
         clients: how many.
-        accounts: over how many child accounts.
+        accounts: over how many accounts below it.
+        depth: over how many levels these are spread, at most 6; 1: all are right below it.
         credentials: write id and secret of each client to this file, a line each, separated by a space.
         json: print one object: account_id of the new account, and the counts.
         flags: settings.
@@ -143,20 +153,21 @@ def seed(*, clients: int, accounts: int = 0, credentials: Path | None = None, js
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from clientry.cli.seeding import plant
+    from clientry.cli.seeding import Planting, plant
 
-    if clients < 1 or accounts < 0:
-        raise ConfigurationError("--clients must be at least 1, --accounts at least 0.")
+    if clients < 1 or accounts < 0 or not 1 <= depth <= MAX_DEPTH - 2:
+        raise ConfigurationError(
+            f"--clients must be at least 1, --accounts at least 0, --depth between 1 and {MAX_DEPTH - 2}."
+        )
+    planting = Planting(clients, accounts, depth, credentials)
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("seed", total=clients + accounts)
-        made = asyncio.run(
-            plant(load(flags).settings, clients, accounts, credentials, lambda count: bar.advance(task, count))
-        )
+        made = asyncio.run(plant(load(flags).settings, planting, lambda count: bar.advance(task, count)))
     if json:
         print_json(msgspec.json.encode({"account_id": made, "clients": clients, "accounts": accounts}))
     else:
-        say(f"Made {clients:,} clients and {accounts:,} child accounts in the new account {made}.")
+        say(f"Made {clients:,} clients and {accounts:,} accounts below it in the new account {made}.")
 
 
 def _named(text: str, flag: str) -> DatabaseUrl:

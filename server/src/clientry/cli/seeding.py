@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+from msgspec import Struct
+
 from clientry import secret
 from clientry.account import Account, AccountStatus
 from clientry.audit_event import difference
@@ -24,16 +26,36 @@ BATCH = 2_000
 """Clients, or accounts, in a transaction."""
 
 
-async def plant(
-    settings: Settings, clients: int, accounts: int, credentials: Path | None, on_progress: Callable[[int], None]
-) -> str:
-    """Make a new account below the root, child accounts of it, and clients in them; return the new account's id.
+class Planting(Struct, frozen=True):
+    """What is to be made below a new account.
+
+    Attributes:
+        clients: how many clients.
+        accounts: over how many accounts they are spread; 0: all are in the new account.
+        depth: over how many levels below the new account the accounts are spread, each with about as many below it as any other.
+        credentials: where to write ids and secrets, None: nowhere.
+    """
+
+    clients: int
+    accounts: int = 0
+    depth: int = 1
+    credentials: Path | None = None
+
+    @property
+    def branches(self) -> int:
+        """How many accounts are right below an account: as few as the depth allows."""
+        branches = 1
+        while sum(branches**level for level in range(1, self.depth + 1)) < self.accounts:
+            branches += 1
+        return branches
+
+
+async def plant(settings: Settings, planting: Planting, on_progress: Callable[[int], None]) -> str:
+    """Make a new account below the root, accounts below it, and clients in them; return the new account's id.
 
     Args:
         settings: where the database is.
-        clients: how many clients.
-        accounts: over how many child accounts they are spread; 0: all are in the new account.
-        credentials: where to write ids and secrets, None: nowhere.
+        planting: what to make.
         on_progress: is told how many more there are.
 
     Raises:
@@ -41,16 +63,16 @@ async def plant(
     """
     async with open_registry(settings) as registry:
         with ExitStack() as files:
-            written = files.enter_context(_private(credentials)) if credentials else None
+            written = files.enter_context(_private(planting.credentials)) if planting.credentials else None
             seeder = _Seeder(registry, written)
-            top = await seeder.add_top(clients, accounts)
-            children: list[Account] = []
-            for size in _batches(accounts):
-                children += await seeder.add_accounts(top, size)
+            top = await seeder.add_top(planting)
+            tree = [top]
+            for size in _batches(planting.accounts):
+                await seeder.add_accounts(tree, planting.branches, size)
                 on_progress(size)
-            owners = children or [top]
+            owners = tree[1:] or tree
             done = 0
-            for size in _batches(clients):
+            for size in _batches(planting.clients):
                 await seeder.add_clients([owners[(done + number) % len(owners)] for number in range(size)], done)
                 done += size
                 on_progress(size)
@@ -65,11 +87,11 @@ class _Seeder:
         self._caller = operator(registry.random.bytes(16).hex())
         self._now = int(registry.clock.now())
 
-    async def add_top(self, clients: int, accounts: int) -> Account:
+    async def add_top(self, planting: Planting) -> Account:
         root = await self._registry.storage.read(_root)
         if root is None:
             raise ConfigurationError("The database is empty. Make the first account with: clientry init")
-        top = self._account(root, f"Seed of {clients} clients in {accounts or 1} accounts")
+        top = self._account(root, f"Seed of {planting.clients} clients in {planting.accounts or 1} accounts")
         occasion = draw_occasion(self._registry.clock, self._registry.random)
         deed = Deed("dev.seed", top.account_id, top.account_id, *difference(None, top))
 
@@ -80,10 +102,13 @@ class _Seeder:
         await self._registry.storage.write(body)
         return top
 
-    async def add_accounts(self, parent: Account, count: int) -> list[Account]:
-        made = [self._account(parent, f"Child {number}") for number in range(count)]
+    async def add_accounts(self, tree: list[Account], branches: int, count: int) -> None:
+        """Add accounts to a tree that is filled level by level, each account with so many below it."""
+        known = len(tree)
+        for number in range(known, known + count):
+            tree.append(self._account(tree[(number - 1) // branches], f"Account {number}"))
+        made = tree[known:]
         await self._registry.storage.write(lambda transaction: transaction.accounts.add_all(made))
-        return made
 
     async def add_clients(self, owners: list[Account], first: int) -> None:
         clients = [self._client(owner, first + number) for number, owner in enumerate(owners)]
