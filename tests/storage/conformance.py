@@ -512,7 +512,9 @@ async def test_an_answer_is_kept_under_its_digest_until_it_expires(storage: Stor
             await transaction.answers.fill(digest, b"answer %d" % now)
 
     async def kept(now: int) -> bytes | None:
-        return await storage.read(lambda snapshot: snapshot.answers.get(digest, now))
+        found = await storage.read(lambda snapshot: snapshot.answers.get(digest, now))
+        assert await storage.write(lambda transaction: transaction.answers.confirm(digest, now)) == found
+        return found
 
     for now in (NOW, NOW + 9, NOW + 10):
         await storage.write(lambda transaction, now=now: body(transaction, now))

@@ -88,7 +88,10 @@ class Idempotency:
 
     async def _kept(self, key: AnswerKey) -> _KeptAnswer | None:
         now = int(self._clock.now())
-        sealed = await self._storage.read(lambda snapshot: snapshot.answers.get(key.digest, now))
+        if await self._storage.read(lambda snapshot: snapshot.answers.get(key.digest, now)) is None:
+            return None
+        # Perhaps no replica has it yet, nor the change that it answers: only a transaction that writes waits for one.
+        sealed = await self._storage.write(lambda transaction: transaction.answers.confirm(key.digest, now))
         return None if sealed is None else msgspec.msgpack.decode(key.open(sealed), type=_KeptAnswer)
 
 

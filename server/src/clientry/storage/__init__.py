@@ -350,6 +350,10 @@ class AnswerWrites(AnswerReads, Protocol):
         """Keep the answer under a digest that this transaction has claimed."""
         ...
 
+    async def confirm(self, digest: bytes, now: int) -> bytes | None:
+        """Return the same as `get`, and write it once more: when this transaction is on disk, then so is the answer."""
+        ...
+
     async def purge(self, now: int, limit: int) -> int:
         """Delete at most `limit` answers that have expired, and return how many there were."""
         ...

@@ -126,6 +126,11 @@ class Answers:
         """Keep the answer under a digest that this transaction has claimed."""
         await self._session.run(sql.ANSWER_FILL, (sealed, digest))
 
+    async def confirm(self, digest: bytes, now: int) -> bytes | None:
+        """Return the sealed answer, and write it once more."""
+        rows = await self._session.run(sql.ANSWER_CONFIRM, (digest, now))
+        return bytes(rows[0][0]) if rows else None
+
     async def purge(self, now: int, limit: int) -> int:
         """Delete at most `limit` answers that have expired, and return how many there were."""
         return len(await self._session.run(sql.ANSWERS_PURGE, (now, limit)))

@@ -244,6 +244,7 @@ ANSWER_CLAIM: Final = (
     "WHERE answers.expires_at <= $4 RETURNING expires_at"
 )
 ANSWER_FILL: Final = "UPDATE answers SET sealed = $1 WHERE digest = $2"
+ANSWER_CONFIRM: Final = "UPDATE answers SET sealed = sealed WHERE digest = $1 AND expires_at > $2 RETURNING sealed"
 ANSWERS_PURGE: Final = (
     "DELETE FROM answers WHERE digest IN (SELECT digest FROM answers WHERE expires_at <= $1 LIMIT $2) "
     "RETURNING expires_at"
