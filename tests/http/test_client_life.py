@@ -1,6 +1,7 @@
 """How clients are labelled, end by themselves, and come back after they were deleted."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from tests.conftest import StartServer
 from tests.contract.tenant import admin_of, new_tenant
 from tests.support.postgres import Postgres
 from tests.support.registry import Registry, access_token, token_part
+from tests.support.server import Server
 from tests.support.wire import ask_token
 
 
@@ -149,6 +151,25 @@ def test_the_last_admin_client_gets_no_end(start_server: StartServer) -> None:
     last = above.registry.call("PATCH", f"/v1/clients/{first.client_id}", {"expires_at": after(60)})
     assert last.status == 409
     assert "last admin client" in last.json["message"]
+
+
+def test_of_the_admin_clients_of_an_account_one_has_no_end(server: Server) -> None:
+    """Of two at once one gets an end; the other gets none, and is neither disabled nor deleted, though one is left for a while."""
+    above = new_tenant(server)
+    tenant = new_tenant(server, above.account_id)
+    paths = [f"/v1/clients/{one.client_id}" for one in (tenant.admin, admin_of(server, tenant.account_id))]
+
+    def end(path: str) -> int:
+        return above.registry.call("PATCH", path, {"expires_at": after(600)}).status
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = dict(zip(paths, pool.map(end, paths), strict=True))
+    assert sorted(ended.values()) == [200, 409]
+    ending, lasting = sorted(paths, key=lambda path: ended[path])
+    assert above.registry.call("PATCH", lasting, {"enabled": False}).status == 409
+    assert above.registry.call("DELETE", lasting).status == 409
+    assert above.registry.call("PATCH", ending, {"expires_at": after(60)}).status == 200
+    assert above.registry.call("DELETE", ending).status == 204
 
 
 # Restoring

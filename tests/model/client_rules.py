@@ -148,8 +148,8 @@ class ClientRules(Tenants):
         if enabled and not target.enabled and ends is not None and self.now >= ends:
             return True
         if target.enabled and enabled is False:
-            return self.world.is_last_admin(target, 1)
-        return end is not None and end != target.expires_at and self.world.is_last_admin(target, 1)
+            return self.world.is_last_admin(target)
+        return end is not None and target.expires_at is None and self.world.is_last_admin(target)
 
     @rule(node=node, who=pick, narrowed=pick, client=pick)
     def the_tokens_of_a_client_are_revoked(self, node: int, who: int, narrowed: int, client: int) -> None:
@@ -173,7 +173,7 @@ class ClientRules(Tenants):
         reply = self.ask(node, token, "DELETE", f"/v1/clients/{target.client_id}")
         if not self.sees(token, target):
             assert reply.status == 404
-        elif target is token.client or target.locked or self.world.is_last_admin(target, 1):
+        elif target is token.client or target.locked or self.world.is_last_admin(target):
             assert reply.status == 409
         else:
             assert reply.status == 204

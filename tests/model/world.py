@@ -135,10 +135,11 @@ class World:
         found = [one for one in self.clients if one.deleted_at is None and account.covers(one.account)]
         return [one for one in found if one.admin and one.enabled] if admins else found
 
-    def is_last_admin(self, client: Client, others: int) -> bool:
-        """Tell whether fewer admin clients than that would be left to manage the account of an enabled admin client."""
+    def is_last_admin(self, client: Client) -> bool:
+        """Tell whether no other admin client would be left to manage the account of an enabled admin client; or none for good."""
         left = [one for one in self.in_tree(client.account, admins=True) if one is not client]
-        return client.admin and client.enabled and not client.account.stopped and len(left) < others
+        left = [one for one in left if one.expires_at is None or client.expires_at is not None]
+        return client.admin and client.enabled and not client.account.stopped and not left
 
     # What changes do
 

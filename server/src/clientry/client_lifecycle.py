@@ -1,5 +1,7 @@
 """How clients end and come back: deletion, restoring, the end that was set, and purging. Callers come first, as everywhere."""
 
+from typing import Final
+
 from clientry import audit_event, operation
 from clientry.account import SUSPENDED_CUTOFF
 from clientry.caller import Caller, itself
@@ -10,7 +12,10 @@ from clientry.identifier import CLIENT_PREFIX, is_id
 from clientry.operation import Deed, audited, draw_occasion, existing_client, require, visible_client
 from clientry.randomness import Random
 from clientry.scope import CLIENTS_WRITE
-from clientry.storage import ClientFilter, Storage, Transaction
+from clientry.storage import ClientFilter, Position, Slice, Start, Storage, Transaction
+
+ADMINS_AT_A_TIME: Final = 20
+"""Admin clients that are read at a time when one is looked for that has no end."""
 
 
 class ClientLifecycle:
@@ -29,7 +34,7 @@ class ClientLifecycle:
             AccessDenied: the caller is no admin client with `clients:write`.
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is locked, or it is the caller itself, or the last admin client of its account's tree.
+            Conflict: it is locked, or it is the caller itself, or the account's last admin client: see `keep_an_admin`.
         """
         require(caller, CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
@@ -41,7 +46,7 @@ class ClientLifecycle:
             if old.locked:
                 raise locked_conflict()
             await transaction.clients.delete(old, int(occasion.now))
-            await keep_an_admin(caller, transaction, old, others=1)
+            await keep_an_admin(caller, transaction, old)
             deed = deed_on_client("client.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
@@ -101,8 +106,8 @@ class ClientLifecycle:
         return await self._storage.write(lambda transaction: transaction.clients.purge(now, deleted_by, limit))
 
 
-async def keep_an_admin(caller: Caller, transaction: Transaction, stopped: Client, others: int) -> None:
-    """Check, after a client was stopped, that its account can still be managed; a suspended account need not be.
+async def keep_an_admin(caller: Caller, transaction: Transaction, stopped: Client) -> None:
+    """Check, after a client was stopped or given an end, that its account can still be managed; a suspended account need not be.
 
     The account is claimed after the client was changed, in the order in which everything else takes the two.
 
@@ -110,21 +115,31 @@ async def keep_an_admin(caller: Caller, transaction: Transaction, stopped: Clien
         caller: who stopped it; the operator may all the same.
         transaction: in which it was.
         stopped: as it was before.
-        others: how many enabled admin clients there must be now, itself included where it ends later only.
 
     Raises:
-        Conflict: it was the last enabled admin client of its account and those below it.
+        Conflict: no enabled admin client of its account and those below it is left; where it had no end, none without an end.
     """
     if caller.client is None or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
         return
     account = await transaction.accounts.claim(stopped.account_id)
     if account is None or account.path_cutoff >= SUSPENDED_CUTOFF:
         return
-    if await transaction.clients.count(ClientFilter(stopped.account_id, client_type=ClientType.ADMIN)) < others:
-        raise Conflict(
-            "It is the last admin client of its account. Against a leak, rotate its secret with others_end_after 0 and "
-            "revoke its tokens; to stop everything, suspend the account."
-        )
+    admins = ClientFilter(stopped.account_id, client_type=ClientType.ADMIN)
+    left = Slice[Client]((), more=True)
+    while left.more:
+        after = Start(after=position(left.items[-1])) if left.items else Start()
+        left = await transaction.clients.slice(admins, after, ADMINS_AT_A_TIME)
+        if any(one.expires_at is None or stopped.expires_at is not None for one in left.items):
+            return
+    raise Conflict(
+        "It is the last admin client of its account, or the last one without an end. Against a leak, rotate its secret with "
+        "others_end_after 0 and revoke its tokens; to stop everything, suspend the account."
+    )
+
+
+def position(client: Client) -> Position:
+    """Return where a client stands in a list."""
+    return Position(client.date_created, client.client_id)
 
 
 def deed_on_client(operation: str, client: Client, old: Client | None, new: Client | None) -> Deed:

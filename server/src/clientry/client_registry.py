@@ -14,7 +14,7 @@ from clientry.client import (
     products_held,
     tokens_revoked,
 )
-from clientry.client_lifecycle import deed_on_client, keep_an_admin
+from clientry.client_lifecycle import deed_on_client, keep_an_admin, position
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict
 from clientry.field import clean_products, clean_text, ensure_future
@@ -32,7 +32,7 @@ from clientry.product import Catalogue
 from clientry.randomness import Random
 from clientry.scope import CLIENTS_READ, CLIENTS_WRITE
 from clientry.secret import ClientSecret, Pepper
-from clientry.storage import ClientFilter, Position, Storage, Transaction
+from clientry.storage import ClientFilter, Storage, Transaction
 
 
 class NewClient(Struct, frozen=True):
@@ -172,10 +172,8 @@ class ClientRegistry:
             # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
             # Only a transaction that writes waits for one.
             await transaction.clients.replace(old, new)
-            if old.enabled and not new.enabled:
-                await keep_an_admin(caller, transaction, old, others=1)
-            elif old.enabled and new.expires_at is not None and new.expires_at != old.expires_at:
-                await keep_an_admin(caller, transaction, old, others=2)
+            if not new.enabled or (new.expires_at is not None and old.expires_at is None):
+                await keep_an_admin(caller, transaction, old)
             if new is not old:
                 deed = deed_on_client("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
@@ -216,11 +214,6 @@ class ClientRegistry:
             raise BadRequest("scopes cannot be set: an admin client holds every product.")
         kept = tuple(name for name in client.products if name not in self._catalogue.grantable)
         clean_products("scopes.products", change.products, self._grantable(caller) + kept)
-
-
-def position(client: Client) -> Position:
-    """Return where a client stands in a list."""
-    return Position(client.date_created, client.client_id)
 
 
 def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
