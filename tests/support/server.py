@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.registry import Credentials, access_token
+from tests.support.revision import Program
 from tests.support.wire import Reply, bearer, send
 
 CLIENTRY = str(Path(sys.executable).with_name("clientry"))
+CURRENT: Program = (CLIENTRY,)
 START_TIMEOUT = 20.0
 
 _PORT = re.compile(r'\bport"?[:=](\d+)')
 
 
-def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None) -> Any:
+def clientry(*arguments: str, data: Path, env: dict[str, str] | None = None, program: Program = CURRENT) -> Any:
     """Run a command on a data directory and return the object that it prints with --json."""
-    command = [CLIENTRY, *arguments, "--data", str(data), "--json"]
+    command = [*program, *arguments, "--data", str(data), "--json"]
     done = subprocess.run(command, env=_environment(env), check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -35,9 +37,18 @@ class Server:
     """
 
     def __init__(
-        self, data: Path, *, port: int = 0, env: dict[str, str] | None = None, database: str | None = None
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        env: dict[str, str] | None = None,
+        database: str | None = None,
+        program: Program = CURRENT,
     ) -> None:
-        """Initialise the directory if it is not there, start, and wait until requests may be sent."""
+        """Initialise the directory if it is not there, start, and wait until requests may be sent.
+
+        `program`: the command that is Clientry, of this version or another.
+        """
         self.data = data
         self.database = database
         first = data.with_suffix(".json")
@@ -45,14 +56,15 @@ class Server:
             data.mkdir(mode=0o700)
             (data / "clientry.toml").write_text(f"database = {json.dumps(database)}\n")
         if not first.exists():
-            first.write_text(json.dumps(clientry("init", "--owner-email", "owner@example.com", data=data, env=env)))
+            made = clientry("init", "--owner-email", "owner@example.com", data=data, env=env, program=program)
+            first.write_text(json.dumps(made))
         made = json.loads(first.read_text())
         self.account_id: str = made["account_id"]
         self.admin = Credentials(made["client_id"], made["client_secret"])
         self._lines: list[str] = []
         environment = _environment({"CLIENTRY_LOG_FORMAT": "json", **(env or {})})
         self._process = subprocess.Popen(
-            [CLIENTRY, "serve", "--data", str(data), "--port", str(port)],
+            [*program, "serve", "--data", str(data), "--port", str(port)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
