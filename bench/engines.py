@@ -2,22 +2,21 @@
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
-from tests.support.postgres import Postgres
 
-from bench import scaling, servers
-from bench.load import Sample, load, require_wrk
+from bench import scaling, servers, side_by_side
+from bench.databases import configure, engines
+from bench.load import require_wrk
+from bench.place import WORKLOADS, Place
 from bench.processes import processor_seconds
 from clientry.clock import SystemClock
 from clientry.identifier import new_id
@@ -28,18 +27,6 @@ from clientry.storage.sqlite.schema import migrate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 WRITERS = 64
-WORKLOADS = ("token", "get", "create")
-
-
-class Place(Struct, frozen=True):
-    """A server to measure. `database_pid`: of PostgreSQL, None for SQLite."""
-
-    name: str
-    server: servers.Process
-    form: str
-    client_id: str
-    token: str
-    database_pid: int | None
 
 
 class Measured(Struct):
@@ -50,60 +37,47 @@ class Measured(Struct):
     database: float
 
 
-def measure(place: Place, workload: str, seconds: float) -> Measured:
-    """Load one place once."""
-    before = processor_seconds(place.server.process.pid), _database(place)
-    sample = _load(place, workload, seconds)
-    after = processor_seconds(place.server.process.pid), _database(place)
+def measure(place: Place, database_pid: int | None, workload: str, seconds: float) -> Measured:
+    """Load one place once. `database_pid`: of PostgreSQL, None for SQLite."""
+    pids = (place.server.process.pid, database_pid)
+    before = [_processor(pid) for pid in pids]
+    sample = place.load(workload, seconds)
     answers = sample.rate * seconds
-    own, database = ((late - early) / answers * 1e6 for early, late in zip(before, after, strict=True))
+    own, database = ((_processor(pid) - early) / answers * 1e6 for pid, early in zip(pids, before, strict=True))
     return Measured(sample.rate, own, database)
 
 
-def _database(place: Place) -> float:
-    return 0.0 if place.database_pid is None else processor_seconds(place.database_pid)
+def _processor(pid: int | None) -> float:
+    return 0.0 if pid is None else processor_seconds(pid)
 
 
-def _load(place: Place, workload: str, seconds: float) -> Sample:
-    url = place.server.url
-    if workload == "token":
-        return load(url + servers.TOKEN, seconds, "token.lua", (place.form,))
-    if workload == "get":
-        return load(f"{url}/v1/clients/{place.client_id}", seconds, None, (f"Authorization: Bearer {place.token}",))
-    return load(f"{url}/v1/clients", seconds, "create.lua", (place.token,))
-
-
-def run(rounds: int, seconds: float, tell: Callable[[str], None]) -> dict[str, dict[str, Measured]]:
+def run(
+    rounds: int, seconds: float, tell: Callable[[str], None]
+) -> tuple[dict[str, dict[str, Measured]], side_by_side.SideBySide]:
     """Measure every place with every workload, in interleaved rounds; only the server that is measured runs."""
     found: dict[str, dict[str, list[Measured]]] = {}
-    with ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        postgres = Postgres(fsync="on", shared_buffers="256MB")
-        running.callback(postgres.remove)
+    with engines() as (folder, made):
         admins: dict[str, dict[str, str]] = {}
-        for engine in ("SQLite", "PostgreSQL"):
-            data = folder / engine
-            data.mkdir(mode=0o700)
-            if engine == "PostgreSQL":
-                (data / "clientry.toml").write_text(f"database = {json.dumps(postgres.new_database())}\n")
-            admins[engine] = servers.initialise(data)
+        for engine, databases in made.items():
+            configure(folder / engine, databases.new_database())
+            admins[engine] = servers.initialise(folder / engine)
         for number in range(rounds):
             for engine, admin in admins.items():
                 for workers in (1, 2):
                     name = f"{engine}, {workers} worker{'s' * (workers > 1)}"
                     with servers.clientry(folder / engine, workers) as server:
-                        form = servers.form(admin["client_id"], admin["client_secret"])
-                        token = servers.access_token(server.url, form)
-                        pid = postgres.pid if engine == "PostgreSQL" else None
-                        place = Place(name, server, form, admin["client_id"], token, pid)
+                        place = Place.of(server, admin)
                         for workload in WORKLOADS:
                             tell(f"round {number + 1} of {rounds}: {name}, {workload}")
-                            sample = measure(place, workload, seconds)
+                            sample = measure(place, made[engine].pid, workload, seconds)
                             found.setdefault(name, {}).setdefault(workload, []).append(sample)
-    return {
+        tell("PostgreSQL: accounts that change at once")
+        accounts = side_by_side.measure(str(made["PostgreSQL"].new_database()))
+    medians = {
         name: {workload: _median(samples) for workload, samples in workloads.items()}
         for name, workloads in found.items()
     }
+    return medians, accounts
 
 
 def _median(samples: list[Measured]) -> Measured:
@@ -156,7 +130,7 @@ def main() -> int:
     console = Console()
     with console.status("commits") as status:
         single, grouped = commits()
-        found = run(chosen.rounds, chosen.seconds, status.update)
+        found, accounts = run(chosen.rounds, chosen.seconds, status.update)
     table = Table("place", *(f"{workload}/s" for workload in WORKLOADS), "µs of a token: Clientry", "PostgreSQL")
     for name, workloads in found.items():
         token = workloads["token"]
@@ -164,6 +138,7 @@ def main() -> int:
         table.add_row(name, *rates, f"{token.own:.0f}", f"{token.database:.0f}")
     console.print(table)
     console.print(f"Commits by {WRITERS} writers: {single:,.0f}/s one each, {grouped:,.0f}/s grouped")
+    console.print(accounts)
     if chosen.write_docs:
         costs = scaling.Costs(
             token=found["PostgreSQL, 1 worker"]["token"].own,
@@ -173,6 +148,7 @@ def main() -> int:
             create_database=found["PostgreSQL, 1 worker"]["create"].database,
             rates={name: {kind: one.rate for kind, one in kinds.items()} for name, kinds in found.items()},
             commits=(single, grouped),
+            accounts=accounts,
         )
         DOCS.joinpath("scaling.md").write_text(scaling.page(costs, ".venv/bin/python -m bench.engines --write-docs"))
     return 0

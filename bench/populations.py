@@ -5,19 +5,17 @@ import json
 import random
 import statistics
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from tests.support.postgres import Postgres
 
 from bench import servers
+from bench.databases import configure
 
 SAMPLE = 20_000
 TIMES = 40
@@ -48,23 +46,10 @@ class Population(Struct, frozen=True):
         return cls(name, server, credentials, planted.admin, servers.access_token(server.url, body), clients)
 
 
-@contextmanager
-def engines() -> Generator[tuple[Path, dict[str, Callable[[], str | None]]]]:
-    """Give a folder, and what makes a database on each engine: its URL, None for the one in the data directory."""
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres(fsync="on", shared_buffers="512MB")
-        try:
-            yield Path(folder), {"SQLite": lambda: None, "PostgreSQL": postgres.new_database}
-        finally:
-            postgres.remove()
-
-
 def populate(folder: Path, name: str, database: str | None, *seed: str) -> Planted:
     """Make a data directory with clients, with flags of `dev seed`."""
     data = folder / name
-    data.mkdir(mode=0o700)
-    if database is not None:
-        (data / "clientry.toml").write_text(f"database = {json.dumps(database)}\n")
+    configure(data, database)
     root = servers.initialise(data)
     made = _clientry("dev", "seed", *seed, "--credentials", str(folder / f"{name}.all"), data=data)
     lines = (folder / f"{name}.all").read_text().splitlines()

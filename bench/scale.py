@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import servers
+from bench.databases import engines
 from bench.load import load, require_wrk
-from bench.populations import SAMPLE, TIMES, Population, Reader, engines, in_turns, populate
+from bench.populations import SAMPLE, TIMES, Population, Reader, in_turns, populate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 SMALL = 1_000
@@ -127,14 +128,16 @@ def run(clients: int, rounds: int, seconds: float, tell: Callable[[str], None]) 
     """Measure both shapes on both engines, and return a row for each."""
     shapes = {"one account": 0, f"{clients // 10:,} child accounts": clients // 10}
     table: list[tuple[str, ...]] = []
-    with engines() as (folder, databases):
-        for engine, new_database in databases.items():
+    with engines() as (folder, made):
+        for engine, databases in made.items():
             with ExitStack() as serving:
                 populations: list[Population] = []
                 for name, size, accounts in [("small", SMALL, 0), *((n, clients, a) for n, a in shapes.items())]:
                     tell(f"{engine}: {size:,} clients, {name}")
                     place = f"{engine}-{len(populations)}"
-                    planted = populate(folder, place, new_database(), f"--clients={size}", f"--accounts={accounts}")
+                    planted = populate(
+                        folder, place, databases.new_database(), f"--clients={size}", f"--accounts={accounts}"
+                    )
                     server = serving.enter_context(servers.clientry(folder / place))
                     credentials = folder / f"{place}.txt"
                     populations.append(Population.of(f"{engine}, {name}", server, credentials, planted, size))

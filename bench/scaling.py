@@ -5,6 +5,8 @@ from os import cpu_count
 
 from msgspec import Struct
 
+from bench.side_by_side import WRITERS, SideBySide
+
 CORES = 8
 """Cores of one machine in the table."""
 BUSY = 0.6
@@ -24,6 +26,7 @@ class Costs(Struct, frozen=True):
         create_database: of PostgreSQL for it.
         rates: answers per second, per place and workload.
         commits: changes per second on SQLite, one commit each and grouped.
+        accounts: how accounts change at once on PostgreSQL.
     """
 
     token: float
@@ -33,6 +36,7 @@ class Costs(Struct, frozen=True):
     create_database: float
     rates: dict[str, dict[str, float]]
     commits: tuple[float, float]
+    accounts: SideBySide
 
 
 def machines(rate: float, microseconds: float) -> tuple[float, int]:
@@ -68,6 +72,8 @@ def page(costs: Costs, command: str) -> str:
         for engine in ("SQLite", "PostgreSQL")
     }
     single, grouped = costs.commits
+    spread = costs.accounts.own_accounts / costs.accounts.one_account
+    beside = costs.accounts.beside_an_open_change / costs.accounts.undisturbed
     return f"""# From a thousand tokens a second to a million
 
 Everything on this page follows from what one request costs on the machine where this was run, with {cpu_count()} cores that the
@@ -108,12 +114,15 @@ at the lifetimes of tokens, and at integrations that ask for one with every call
 1. **The signature.** Most of a token's time in Clientry is its ECDSA signature and HTTP. Nodes share nothing but the database: add
    workers up to the number of cores, then machines.
 2. **Connections.** Each worker holds two for look-ups and up to `database_connections` for changes. 50 workers with 10 are 600:
-   lower the setting.
+   lower the setting, or put a pooler in between.
 3. **The primary's cores.** Look-ups are reads by primary key, and every node reads the primary: that is why a disabled client is
    refused everywhere from the next request on. Where that is more than one machine can carry, the way on is a database that is
    itself spread over machines: the SQL uses no advisory locks, no notifications and no sequences, and retries what conflicts, so
    that PostgreSQL-compatible distributed databases can take it. None of them has been tested.
-4. **Changes of one account** wait for each other, because its audit events are one chain. Accounts do not wait for each other.
+4. **Changes of one account** wait for each other, because its audit events are one chain. Accounts do not wait for each other:
+   on PostgreSQL, straight in storage, {WRITERS} writers that each make clients in an account of their own make
+   {spread:.1f} times as many as {WRITERS} writers in one account, and one writer makes
+   {beside:.2f} times as many while a change of a sibling account is held open.
 
 ## Read replicas and regions
 

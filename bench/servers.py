@@ -62,16 +62,16 @@ def ceiling() -> Process:
     return Process([sys.executable, "-m", "bench.ceiling", str(port)], port, "/")
 
 
-def initialise(data: Path) -> dict[str, str]:
-    """Make a data directory and return its first client's credentials."""
-    command = [str(CLIENTRY), "init", "--data", str(data), "--owner-email", "bench@example.com", "--json"]
+def initialise(data: Path, program: tuple[str, ...] = (str(CLIENTRY),)) -> dict[str, str]:
+    """Make a data directory and return its first client's credentials. `program`: the command that is Clientry."""
+    command = [*program, "init", "--data", str(data), "--owner-email", "bench@example.com", "--json"]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def clientry(data: Path, workers: int = 1) -> Process:
+def clientry(data: Path, workers: int = 1, program: tuple[str, ...] = (str(CLIENTRY),)) -> Process:
     """Return Clientry on a data directory, with its log of every request."""
     port = free_port()
-    command = [str(CLIENTRY), "serve", "--data", str(data), "--port", str(port), "--workers", str(workers)]
+    command = [*program, "serve", "--data", str(data), "--port", str(port), "--workers", str(workers)]
     return Process(command, port, "/readyz")
 
 

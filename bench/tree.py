@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import servers
+from bench.databases import engines
 from bench.load import load, require_wrk
-from bench.populations import Planted, Population, Reader, engines, in_turns, populate
+from bench.populations import Planted, Population, Reader, in_turns, populate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 LEVELS = 6
@@ -133,7 +134,7 @@ def _is_answered(connection: http.client.HTTPConnection, token: str) -> bool:
 
 
 def measure(
-    folder: Path, engine: str, database: Callable[[], str | None], accounts: int, rounds: int, seconds: float
+    folder: Path, engine: str, new_database: Callable[[], str | None], accounts: int, rounds: int, seconds: float
 ) -> tuple[dict[str, float], Suspension]:
     """Make both populations on an engine and measure them."""
     clients = f"--clients={accounts}"
@@ -143,7 +144,7 @@ def measure(
         planted: dict[str, Planted] = {}
         for shape, flags in shapes.items():
             name = f"{engine}-{shape}"
-            planted[shape] = populate(folder, name, database(), *flags)
+            planted[shape] = populate(folder, name, new_database(), *flags)
             server = serving.enter_context(servers.clientry(folder / name))
             made[shape] = Population.of(name, server, folder / f"{name}.txt", planted[shape], accounts)
         found = rates(made["tree"], made["flat"], rounds, seconds) | reads(made["tree"], made["flat"])
@@ -205,10 +206,12 @@ def main() -> int:
     chosen = parser.parse_args()
     require_wrk()
     console, found = Console(), dict[str, tuple[dict[str, float], Suspension]]()
-    with engines() as (folder, databases), console.status("") as status:
-        for engine, database in databases.items():
+    with engines() as (folder, made), console.status("") as status:
+        for engine, databases in made.items():
             status.update(engine)
-            found[engine] = measure(folder, engine, database, chosen.accounts, chosen.rounds, chosen.seconds)
+            found[engine] = measure(
+                folder, engine, databases.new_database, chosen.accounts, chosen.rounds, chosen.seconds
+            )
     shown = Table("", *found)
     for name in found["SQLite"][0]:
         shown.add_row(name, *(f"{costs[name]:.2f}" for costs, _ in found.values()))

@@ -1,0 +1,43 @@
+"""Where databases come from: a file of each data directory, or one PostgreSQL with its flushes to disk."""
+
+import json
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+from tests.support.postgres import Postgres
+
+
+class Engine(Struct, frozen=True):
+    """What makes databases.
+
+    Attributes:
+        new_database: makes one and returns its URL, None for the one that will be in the data directory.
+        pid: of the database's own process, None where it has none.
+    """
+
+    new_database: Callable[[], str | None]
+    pid: int | None
+
+
+@contextmanager
+def engines() -> Generator[tuple[Path, dict[str, Engine]]]:
+    """Give a folder, and each engine by its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = Postgres(fsync="on", shared_buffers="512MB")
+        try:
+            yield (
+                Path(folder),
+                {"SQLite": Engine(lambda: None, None), "PostgreSQL": Engine(postgres.new_database, postgres.pid)},
+            )
+        finally:
+            postgres.remove()
+
+
+def configure(data: Path, database: str | None) -> None:
+    """Make a data directory that says where its database is; None: in it."""
+    data.mkdir(mode=0o700)
+    if database is not None:
+        (data / "clientry.toml").write_text(f"database = {json.dumps(database)}\n")

@@ -1,0 +1,41 @@
+"""A running server, and the three things that it is loaded with where servers are compared."""
+
+from typing import Final, Self
+
+from msgspec import Struct
+
+from bench import servers
+from bench.load import Sample, load
+
+WORKLOADS: Final = ("token", "get", "create")
+
+
+class Place(Struct, frozen=True):
+    """A server to measure, as its first admin client.
+
+    Attributes:
+        server: it runs.
+        form: the client's token request.
+        client_id: the client.
+        token: the client's access token.
+    """
+
+    server: servers.Process
+    form: str
+    client_id: str
+    token: str
+
+    @classmethod
+    def of(cls, server: servers.Process, first: dict[str, str]) -> Self:
+        """Return a server with a token. `first`: the credentials of its first client."""
+        form = servers.form(first["client_id"], first["client_secret"])
+        return cls(server, form, first["client_id"], servers.access_token(server.url, form))
+
+    def load(self, workload: str, seconds: float) -> Sample:
+        """Ask it for one thing again and again."""
+        url = self.server.url
+        if workload == "token":
+            return load(url + servers.TOKEN, seconds, "token.lua", (self.form,))
+        if workload == "get":
+            return load(f"{url}/v1/clients/{self.client_id}", seconds, None, (f"Authorization: Bearer {self.token}",))
+        return load(f"{url}/v1/clients", seconds, "create.lua", (self.token,))
