@@ -81,7 +81,8 @@ class ClientAuthentication:
         """Return the client that the credentials belong to, or, for the operator's eyes only, why there is none."""
         if presented.client_id is None or presented.client_secret is None:
             return "no credentials"
-        credentials = await self._storage.credentials(presented.claimed_id) if presented.claimed_id else None
+        claimed_id = presented.claimed_id
+        credentials = await self._storage.credentials(claimed_id) if claimed_id else None
         if credentials is None:
             self._pepper.verifier(presented.client_secret)
             return "unknown client"

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import string
 from typing import Final
 
 import msgspec
@@ -19,7 +20,8 @@ from clientry.storage import Storage
 MAX_VERIFIED: Final = 10_000
 """How many verified tokens are remembered; the oldest is forgotten first."""
 
-_BEARER = re.compile(rb"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_TOKEN_CHARACTERS: Final = (string.ascii_letters + string.digits + "-._~+/").encode()
+"""What a token is made of, before it is padded with `=` (RFC 6750 section 2.1)."""
 _BEARER_SCHEME = re.compile(rb"bearer(\s|$)", re.IGNORECASE)
 
 
@@ -84,9 +86,17 @@ def _token(scope: Scope) -> str:
     values = header_values(scope, b"authorization")
     if len(values) > 1:
         raise BadRequest("There is more than one Authorization header.")
-    if not values or _BEARER_SCHEME.match(values[0]) is None:
-        raise Unauthorized("An access token is needed, as 'Authorization: Bearer <token>'.")
-    match = _BEARER.fullmatch(values[0])
-    if match is None:
-        raise Unauthorized("The Authorization header does not hold one bearer token.", error="invalid_token")
-    return match[1].decode()
+    if not values:
+        raise _absent()
+    scheme, token = values[0][:7], values[0][7:]
+    bare = token.rstrip(b"=")
+    # Not with a pattern: for a whole token that takes ten times as long, a tenth of a request.
+    if scheme.lower() == b"bearer " and bare and not bare.translate(None, _TOKEN_CHARACTERS):
+        return token.decode()
+    if _BEARER_SCHEME.match(values[0]) is None:
+        raise _absent()
+    raise Unauthorized("The Authorization header does not hold one bearer token.", error="invalid_token")
+
+
+def _absent() -> Unauthorized:
+    return Unauthorized("An access token is needed, as 'Authorization: Bearer <token>'.")
