@@ -9,15 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from bench import scaling, servers, side_by_side
 from bench.databases import configure, engines
 from bench.load import require_wrk
-from bench.place import WORKLOADS, Place
-from bench.processes import processor_seconds
+from bench.place import WORKLOADS, Measured, Place
 from clientry.clock import SystemClock
 from clientry.identifier import new_id
 from clientry.randomness import SystemRandom
@@ -27,28 +25,6 @@ from clientry.storage.sqlite.schema import migrate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 WRITERS = 64
-
-
-class Measured(Struct):
-    """Medians over the rounds: answers per second, and processor microseconds per answer, of Clientry and of PostgreSQL."""
-
-    rate: float
-    own: float
-    database: float
-
-
-def measure(place: Place, database_pid: int | None, workload: str, seconds: float) -> Measured:
-    """Load one place once. `database_pid`: of PostgreSQL, None for SQLite."""
-    pids = (place.server.process.pid, database_pid)
-    before = [_processor(pid) for pid in pids]
-    sample = place.load(workload, seconds)
-    answers = sample.rate * seconds
-    own, database = ((_processor(pid) - early) / answers * 1e6 for pid, early in zip(pids, before, strict=True))
-    return Measured(sample.rate, own, database)
-
-
-def _processor(pid: int | None) -> float:
-    return 0.0 if pid is None else processor_seconds(pid)
 
 
 def run(
@@ -69,7 +45,7 @@ def run(
                         place = Place.of(server, admin)
                         for workload in WORKLOADS:
                             tell(f"round {number + 1} of {rounds}: {name}, {workload}")
-                            sample = measure(place, made[engine].pid, workload, seconds)
+                            sample = place.measure(workload, seconds, made[engine].pid)
                             found.setdefault(name, {}).setdefault(workload, []).append(sample)
         tell("PostgreSQL: accounts that change at once")
         accounts = side_by_side.measure(str(made["PostgreSQL"].new_database()))
