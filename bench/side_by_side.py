@@ -5,23 +5,16 @@ import time
 from collections.abc import Sequence
 
 from msgspec import Struct
+from tests.storage.records import a_change, a_client, a_secret, an_account
 
-from clientry.account import Account, AccountStatus
-from clientry.caller import operator
-from clientry.client import Client, ClientType
-from clientry.clock import SystemClock
+from clientry.account import Account
 from clientry.database_url import parse
-from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, new_id
-from clientry.operation import Deed, Occasion, audited
-from clientry.randomness import SystemRandom
 from clientry.storage import Storage, Transaction
 from clientry.storage.engines import migrate, open_storage
 
 WRITERS = 8
 SECONDS = 2.0
 ROUNDS = 5
-
-_clock, _random = SystemClock(), SystemRandom()
 
 
 class SideBySide(Struct, frozen=True):
@@ -48,8 +41,8 @@ def measure(url: str) -> SideBySide:
 async def _measure(url: str) -> SideBySide:
     await migrate(parse(url))
     storage = await open_storage(parse(url), WRITERS + 1)
-    root = _account(None)
-    accounts = [_account(root) for _ in range(WRITERS)]
+    root = an_account()
+    accounts = [an_account(root) for _ in range(WRITERS)]
     await storage.write(lambda transaction: transaction.accounts.add_all([root, *accounts]))
     found: list[list[float]] = [[], [], [], []]
     for _ in range(ROUNDS):
@@ -94,29 +87,8 @@ async def _rate(storage: Storage, accounts: Sequence[Account], seconds: float = 
 
 async def _create(transaction: Transaction, account: Account) -> None:
     """Do what the creation of a client does."""
-    client_id, now = new_id(CLIENT_PREFIX, _clock, _random), _clock.now()
+    client = a_client(account)
     await transaction.accounts.hold(account.account_id)
-    client = Client(
-        client_id=client_id,
-        account_id=account.account_id,
-        account_path=account.path,
-        name="bench",
-        client_owner=account.owner_email,
-        client_type=ClientType.STANDARD,
-        locked=None,
-        enabled=True,
-        products=(),
-        resources=(),
-        token_lifetime=3600,
-        date_created=int(now),
-    )
     await transaction.clients.add(client)
-    deed = Deed("client.create", account.account_id, client_id, {}, {})
-    event = audited(operator("bench"), deed, Occasion(now, new_id(EVENT_PREFIX, _clock, _random)))
-    await transaction.audit_events.append(event)
-
-
-def _account(parent: Account | None) -> Account:
-    account_id = new_id(ACCOUNT_PREFIX, _clock, _random)
-    path = (*(parent.path if parent else ()), account_id)
-    return Account(account_id, path, "bench", "bench@example.com", AccountStatus.ACTIVE, int(_clock.now()))
+    await transaction.secrets.add(a_secret(client))
+    await transaction.audit_events.append(a_change(account))
