@@ -11,7 +11,7 @@ import certifi
 import pytest
 from msgspec import structs
 from tests.storage.conformance import *  # noqa: F403 - the suite is these tests
-from tests.storage.conformance import add_accounts, add_clients, count
+from tests.storage.conformance.steps import add_accounts, add_clients, count
 from tests.storage.records import a_client, a_secret, an_account
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy

@@ -10,7 +10,7 @@ import anyio
 import apsw
 import pytest
 from tests.storage.conformance import *  # noqa: F403 - the suite is these tests
-from tests.storage.conformance import add_accounts, add_clients, count, listed
+from tests.storage.conformance.steps import add_accounts, add_clients, count, listed
 from tests.storage.records import a_client, an_account
 
 from clientry.errors import ConfigurationError, StorageUnavailable
@@ -148,7 +148,7 @@ async def test_two_processes_write_to_one_file(storage: Storage, path: Path) -> 
     script = """
 import asyncio, sys
 from pathlib import Path
-from tests.storage.conformance import add_clients, count
+from tests.storage.conformance.steps import add_clients, count
 from tests.storage.records import a_client
 from clientry.storage import ClientFilter
 from clientry.storage.sqlite import SqliteStorage

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.storage.conformance import add_accounts, add_clients, count, delete, listed, replace
+from tests.storage.conformance.steps import add_accounts, add_clients, count, delete, listed, replace
 from tests.storage.records import a_change, a_client, a_signing_key, an_account
 from tests.support.postgres import Postgres
 
