@@ -13,7 +13,8 @@ from tests.support.wire import TOKEN_PATH, Reply
 from clientry.caller import operator
 from clientry.config import load
 from clientry.installation import install
-from clientry.server import Node, Registry, assemble, open_registry
+from clientry.registry import Registry, open_registry
+from clientry.server import Node, assemble
 
 START = 1_800_000_000.0
 URL = "https://clientry.example"

@@ -4,6 +4,7 @@
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +26,14 @@ class Machine(AccountRules, ClientRules, SecretRules):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nodes]:
-    """Give two nodes on one database of each engine."""
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    """Give two nodes on one database of each engine, in memory where the system has it: a slow disk is no difference."""
     database = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else None
-    opened = Nodes(tmp_path / "data", database)
-    yield opened
-    opened.close()
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as folder:
+        opened = Nodes(Path(folder) / "data", database)
+        yield opened
+        opened.close()
 
 
 @pytest.mark.timeout(7200)

@@ -1,4 +1,4 @@
-"""The composition root: the one place where everything is put together."""
+"""The composition root: the one place where what serves is put together."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,9 @@ import structlog
 from msgspec import Struct
 
 from clientry.access_token import Issuer
-from clientry.account_registry import AccountRegistry
 from clientry.client_authentication import ClientAuthentication
-from clientry.client_lifecycle import ClientLifecycle
-from clientry.client_registry import ClientRegistry
-from clientry.clock import Clock, SystemClock
 from clientry.config import Settings
-from clientry.database_url import Engine
-from clientry.errors import BadRequest, ConfigurationError, StorageUnavailable, Unavailable
+from clientry.errors import BadRequest, StorageUnavailable, Unavailable
 from clientry.housekeeping import Housekeeping
 from clientry.http.accounts import AccountHandlers
 from clientry.http.app import Parts, create_app, failing_app
@@ -39,23 +34,13 @@ from clientry.http.token import TokenHandler
 from clientry.http.well_known import jwk_set_document, metadata_document
 from clientry.installation import (
     FirstClient,
-    Keys,
-    check_keys,
     install,
     is_installed,
-    make_data_directory,
-    make_keys,
-    note_keys,
-    open_keys,
 )
 from clientry.key_rotation import open_key_ring
 from clientry.logs import Logs
 from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run
-from clientry.product import Catalogue
-from clientry.randomness import Random, SystemRandom
-from clientry.secret_registry import SecretRegistry
-from clientry.storage import Storage
-from clientry.storage.engines import migrate, open_storage
+from clientry.registry import Registry, open_registry
 from clientry.token_endpoint import TokenEndpoint
 from clientry.usage import UsageLog
 
@@ -63,33 +48,6 @@ BACKLOG: Final = 2048
 """Connections that may wait to be taken by a worker."""
 
 _log = structlog.get_logger("clientry.server")
-
-
-class Registry(Struct, frozen=True):
-    """What works on a data directory, in this process: the server's inside, and what the command line uses.
-
-    Attributes:
-        settings: what it runs with.
-        storage: the database.
-        keys: what is kept outside it.
-        clock: the time.
-        random: randomness.
-        catalogue: the configured products.
-        clients: operations on clients.
-        secrets: operations on their secrets.
-        accounts: operations on accounts.
-    """
-
-    settings: Settings
-    storage: Storage
-    keys: Keys
-    clock: Clock
-    random: Random
-    catalogue: Catalogue
-    clients: ClientRegistry
-    lifecycle: ClientLifecycle
-    secrets: SecretRegistry
-    accounts: AccountRegistry
 
 
 class Node(Struct, frozen=True):
@@ -106,53 +64,6 @@ class Node(Struct, frozen=True):
     readiness: Readiness
     usage: UsageLog
     housekeeping: Housekeeping
-
-
-@asynccontextmanager
-async def open_registry(
-    settings: Settings, *, create: bool = False, clock: Clock | None = None
-) -> AsyncGenerator[Registry]:
-    """Open a data directory, and close it again.
-
-    Args:
-        settings: where it is.
-        create: whether to make what is missing.
-        clock: tells the time; None: the machine's.
-
-    Raises:
-        ConfigurationError: it is not there, not whole, or not usable by this program.
-    """
-    clock, random = clock or SystemClock(), SystemRandom()
-    url = settings.database_url
-    if create:
-        if url.engine is Engine.SQLITE or not settings.has_both_keys:
-            make_data_directory(settings)
-        await migrate(url)
-    elif url.engine is Engine.SQLITE and not url.path.exists():
-        raise ConfigurationError(f"There is no database in {settings.data}. Make one with: clientry init")
-    storage = await open_storage(url, settings.database_connections)
-    try:
-        if create:
-            await make_keys(storage, settings, random)
-        keys = open_keys(settings)
-        await check_keys(storage, keys)
-        if create:
-            await note_keys(storage, keys)
-        catalogue = Catalogue(settings.products)
-        yield Registry(
-            settings=settings,
-            storage=storage,
-            keys=keys,
-            clock=clock,
-            random=random,
-            catalogue=catalogue,
-            clients=ClientRegistry(storage, clock, random, keys.pepper, catalogue, settings.secret_prefix),
-            lifecycle=ClientLifecycle(storage, clock, random, settings.restore_window),
-            secrets=SecretRegistry(storage, clock, random, keys.pepper, settings.secret_prefix),
-            accounts=AccountRegistry(storage, clock, random),
-        )
-    finally:
-        await storage.close()
 
 
 async def initialise(settings: Settings) -> FirstClient:

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 from clientry import __version__
-from clientry.cli import accounts, audit, client_secrets, clients, database, starting
+from clientry.cli import accounts, audit, client_lifecycle, client_secrets, clients, database, starting
 from clientry.errors import ConfigurationError, OutcomeUnknown, RegistryError, StorageUnavailable
 
 app = App(
@@ -16,6 +16,7 @@ app = App(
 )
 starting.register(app)
 database.register(app)
+client_lifecycle.register(clients.app)
 client_secrets.register(clients.app)
 app.command(clients.app)
 app.command(accounts.app)

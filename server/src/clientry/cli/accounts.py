@@ -18,7 +18,7 @@ from clientry.config import Settings, load
 from clientry.field import clean_email, clean_text
 from clientry.http.pagination import ListQuery
 from clientry.http.representations import account_body, encode
-from clientry.server import open_registry
+from clientry.registry import open_registry
 from clientry.storage import AccountFilter
 
 FLAGS = (*PLACES, "public_url", "host", "port")

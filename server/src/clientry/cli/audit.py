@@ -13,7 +13,7 @@ from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.clock import rfc3339
 from clientry.config import Settings, load
-from clientry.server import Registry, open_registry
+from clientry.registry import Registry, open_registry
 from clientry.storage import Slice, Storage
 
 CHUNK = 500

@@ -13,9 +13,9 @@ from clientry.cli.registry import as_operator
 from clientry.config import load
 from clientry.field import clean_duration
 from clientry.http.representations import created_secret_body, encode, shown_secret_body
+from clientry.registry import Registry
 from clientry.secret import MAX_OVERLAP, MIN_SILENCE
 from clientry.secret_registry import NewSecret
-from clientry.server import Registry
 
 
 def register(app: App) -> None:

@@ -1,4 +1,4 @@
-"""`clientry clients …`: the operator's commands on clients, also while the server runs."""
+"""`clientry clients list`, `show`, `create` and `update`: the operator's commands on clients, also while the server runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,8 +24,8 @@ from clientry.field import (
 )
 from clientry.http.pagination import ListQuery
 from clientry.http.representations import client_body, created_body, encode
+from clientry.registry import Registry, open_registry
 from clientry.scope import RESOURCES
-from clientry.server import Registry, open_registry
 from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")
@@ -109,7 +109,7 @@ def show(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
 
     async def body(registry: Registry) -> None:
         client = await registry.clients.get(as_operator(registry), client_id)
-        _print_client(registry, client, as_json=json)
+        print_client(registry, client, as_json=json)
 
     asyncio.run(with_registry(load(flags).settings, body))
 
@@ -174,32 +174,6 @@ async def _create(settings: Settings, new: NewClient) -> CreatedClient:
 
 @app.command
 @settings_flags(*FLAGS)
-def disable(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
-    """Stop a client: it gets no token, and its tokens are refused by this API from the next request on.
-
-    Args:
-        client_id: which one.
-        json: print what the API answers.
-        flags: settings.
-    """
-    _update(client_id, ClientChange(enabled=False), load(flags).settings, as_json=json)
-
-
-@app.command
-@settings_flags(*FLAGS)
-def enable(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
-    """Let a disabled client work again; tokens from before stay dead.
-
-    Args:
-        client_id: which one.
-        json: print what the API answers.
-        flags: settings.
-    """
-    _update(client_id, ClientChange(enabled=True), load(flags).settings, as_json=json)
-
-
-@app.command
-@settings_flags(*FLAGS)
 def update(
     client_id: str,
     /,
@@ -233,60 +207,7 @@ def update(
         expires_at=UNSET if expires_at is None else _end(expires_at),
         labels=clean_labels("--label", labels) if labels else UNSET,
     )
-    _update(client_id, change, settings, as_json=json)
-
-
-@app.command(name="revoke-tokens")
-@settings_flags(*FLAGS)
-def revoke_tokens(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
-    """Cut off every access token that a client was issued so far; it can get new ones at once.
-
-    Args:
-        client_id: which one.
-        json: print what the API answers.
-        flags: settings.
-    """
-
-    async def body(registry: Registry) -> None:
-        client = await registry.clients.revoke_tokens(as_operator(registry), client_id)
-        _print_client(registry, client, as_json=json)
-
-    asyncio.run(with_registry(load(flags).settings, body))
-
-
-@app.command
-@settings_flags(*FLAGS)
-def delete(client_id: str, /, **flags: Any) -> None:
-    """Delete a client; it can be restored for a while, and its id is never used again.
-
-    Args:
-        client_id: which one.
-        flags: settings.
-    """
-
-    async def body(registry: Registry) -> None:
-        await registry.lifecycle.delete(as_operator(registry), client_id)
-
-    asyncio.run(with_registry(load(flags).settings, body))
-    say(f"Deleted {client_id}.")
-
-
-@app.command
-@settings_flags(*FLAGS)
-def restore(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
-    """Bring a deleted client back, with its secrets; tokens from before stay dead.
-
-    Args:
-        client_id: which one.
-        json: print what the API answers.
-        flags: settings.
-    """
-
-    async def body(registry: Registry) -> None:
-        client = await registry.lifecycle.restore(as_operator(registry), client_id)
-        _print_client(registry, client, as_json=json)
-
-    asyncio.run(with_registry(load(flags).settings, body))
+    apply_change(client_id, change, settings, as_json=json)
 
 
 def _lifetime(text: str) -> int:
@@ -297,10 +218,12 @@ def _end(text: str) -> int | None:
     return None if text == "never" else clean_moment("--expires-at", text)
 
 
-def _update(client_id: str, change: ClientChange, settings: Settings, *, as_json: bool) -> None:
+def apply_change(client_id: str, change: ClientChange, settings: Settings, *, as_json: bool) -> None:
+    """Change a client and print it."""
+
     async def body(registry: Registry) -> None:
         client = await registry.clients.update(as_operator(registry), client_id, change)
-        _print_client(registry, client, as_json=as_json)
+        print_client(registry, client, as_json=as_json)
 
     asyncio.run(with_registry(settings, body))
 
@@ -311,7 +234,8 @@ async def with_registry(settings: Settings, body: Callable[[Registry], Awaitable
         await body(registry)
 
 
-def _print_client(registry: Registry, client: Client, *, as_json: bool) -> None:
+def print_client(registry: Registry, client: Client, *, as_json: bool) -> None:
+    """Print a client as it is now."""
     if as_json:
         print_json(b'{"client":' + encode(client_body(client, registry.catalogue)) + b"}")
         return

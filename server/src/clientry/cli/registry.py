@@ -9,7 +9,8 @@ from clientry.caller import Caller, operator
 from clientry.cli.output import print_json
 from clientry.http.pagination import ListQuery, Pager
 from clientry.listing import Listing, PageRequest
-from clientry.server import Registry, public_url
+from clientry.registry import Registry
+from clientry.server import public_url
 
 RecordT = TypeVar("RecordT")
 

@@ -17,8 +17,8 @@ from clientry.config import Settings
 from clientry.errors import ConfigurationError
 from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
 from clientry.operation import Deed, audited, draw_occasion
+from clientry.registry import Registry, open_registry
 from clientry.secret import ClientSecret
-from clientry.server import Registry, open_registry
 from clientry.storage import Snapshot, Transaction
 from clientry.storage.engines import analyze
 
