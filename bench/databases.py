@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from tests.support.postgres import Postgres
@@ -15,10 +16,12 @@ class Engine(Struct, frozen=True):
 
     Attributes:
         new_database: makes one and returns its URL, None for the one that will be in the data directory.
+        settle: has a database that was filled do at once what it would do sooner or later beside the measurement.
         pid: of the database's own process, None where it has none.
     """
 
     new_database: Callable[[], str | None]
+    settle: Callable[[str | None], None]
     pid: int | None
 
 
@@ -27,11 +30,14 @@ def engines() -> Generator[tuple[Path, dict[str, Engine]]]:
     """Give a folder, and each engine by its name."""
     with tempfile.TemporaryDirectory() as folder:
         postgres = Postgres(fsync="on", shared_buffers="512MB")
+
+        def settle(url: str | None) -> None:
+            postgres.sql("VACUUM ANALYZE", urlsplit(url or "").path[1:])
+            postgres.sql("CHECKPOINT")
+
+        sqlite = Engine(lambda: None, lambda _: None, None)
         try:
-            yield (
-                Path(folder),
-                {"SQLite": Engine(lambda: None, None), "PostgreSQL": Engine(postgres.new_database, postgres.pid)},
-            )
+            yield Path(folder), {"SQLite": sqlite, "PostgreSQL": Engine(postgres.new_database, settle, postgres.pid)}
         finally:
             postgres.remove()
 

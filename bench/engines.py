@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import scaling, servers, side_by_side
+from bench.cost import Measured
 from bench.databases import configure, engines
 from bench.load import require_wrk
-from bench.place import WORKLOADS, Measured, Place
+from bench.place import WORKLOADS, Place
 from clientry.clock import SystemClock
 from clientry.identifier import new_id
 from clientry.randomness import SystemRandom

@@ -5,18 +5,10 @@ from typing import Final, Self
 from msgspec import Struct
 
 from bench import servers
+from bench.cost import Measured, measured
 from bench.load import Sample, load
-from bench.processes import processor_seconds
 
 WORKLOADS: Final = ("token", "get", "create")
-
-
-class Measured(Struct, frozen=True):
-    """Answers per second, and processor microseconds per answer: of Clientry, and of a database's own process."""
-
-    rate: float
-    own: float
-    database: float
 
 
 class Place(Struct, frozen=True):
@@ -42,13 +34,7 @@ class Place(Struct, frozen=True):
 
     def measure(self, workload: str, seconds: float, database_pid: int | None) -> Measured:
         """Ask it for one thing again and again. `database_pid`: of PostgreSQL, None for SQLite."""
-        pids = (self.server.process.pid, database_pid)
-        before = [_processor(pid) for pid in pids]
-        rate = self._load(workload, seconds).rate
-        own, database = (
-            (_processor(pid) - early) / (rate * seconds) * 1e6 for pid, early in zip(pids, before, strict=True)
-        )
-        return Measured(rate, own, database)
+        return measured(self.server, database_pid, seconds, lambda time: self._load(workload, time))
 
     def _load(self, workload: str, seconds: float) -> Sample:
         url = self.server.url
@@ -57,7 +43,3 @@ class Place(Struct, frozen=True):
         if workload == "get":
             return load(f"{url}/v1/clients/{self.client_id}", seconds, None, (f"Authorization: Bearer {self.token}",))
         return load(f"{url}/v1/clients", seconds, "create.lua", (self.token,))
-
-
-def _processor(pid: int | None) -> float:
-    return 0.0 if pid is None else processor_seconds(pid)

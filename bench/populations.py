@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from bench import servers
-from bench.databases import configure
+from bench.cost import Measured, measured
+from bench.databases import Engine, configure
+from bench.load import load
 
 SAMPLE = 20_000
 TIMES = 40
@@ -30,25 +32,43 @@ class Planted(Struct, frozen=True):
 
 
 class Population(Struct, frozen=True):
-    """A running server with many clients, whose credentials are in a file; a token of their account's admin client, and its own."""
+    """A running server with many clients.
+
+    Attributes:
+        name: what it is called.
+        server: it runs.
+        database_pid: the process of its database, None where it has none of its own.
+        credentials: a file with those of many of the clients.
+        admin: the credentials of their account's admin client.
+        token: an access token of that.
+        clients: how many there are.
+    """
 
     name: str
     server: servers.Process
+    database_pid: int | None
     credentials: Path
     admin: dict[str, str]
     token: str
     clients: int
 
     @classmethod
-    def of(cls, name: str, server: servers.Process, credentials: Path, planted: Planted, clients: int) -> Self:
-        """Return what runs on a database, with a token."""
+    def of(cls, place: Path, server: servers.Process, engine: Engine, planted: Planted, clients: int) -> Self:
+        """Return what runs on a data directory, with a token."""
         body = servers.form(planted.admin["client_id"], planted.admin["client_secret"])
-        return cls(name, server, credentials, planted.admin, servers.access_token(server.url, body), clients)
+        token = servers.access_token(server.url, body)
+        return cls(place.name, server, engine.pid, place.with_suffix(".txt"), planted.admin, token, clients)
+
+    def measure(self, kind: str, seconds: float) -> Measured:
+        """Have many clients get a `token` each, or `get` them by their ids."""
+        url = self.server.url + (servers.TOKEN if kind == "token" else "")
+        arguments = (kind, str(self.credentials), self.token)
+        return measured(self.server, self.database_pid, seconds, lambda time: load(url, time, "clients.lua", arguments))
 
 
-def populate(folder: Path, name: str, database: str | None, *seed: str) -> Planted:
+def populate(folder: Path, name: str, engine: Engine, *seed: str) -> Planted:
     """Make a data directory with clients, with flags of `dev seed`."""
-    data = folder / name
+    data, database = folder / name, engine.new_database()
     configure(data, database)
     root = servers.initialise(data)
     made = _clientry("dev", "seed", *seed, "--credentials", str(folder / f"{name}.all"), data=data)
@@ -58,6 +78,7 @@ def populate(folder: Path, name: str, database: str | None, *seed: str) -> Plant
     (folder / f"{name}.txt").write_text("\n".join(sample) + "\n")
     account = made["account_id"]
     admin = _clientry("clients", "create", "--name", "bench", "--type", "admin", "--account", account, data=data)
+    engine.settle(database)
     return Planted(account, admin, root)
 
 

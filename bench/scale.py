@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench import servers
 from bench.databases import engines
-from bench.load import load, require_wrk
+from bench.load import require_wrk
 from bench.populations import SAMPLE, TIMES, Population, Reader, in_turns, populate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
@@ -31,8 +31,8 @@ class Figures(Struct):
     """What was measured of a population.
 
     Attributes:
-        token: token requests per second, round by round.
-        get: GET /v1/clients/{id} per second, round by round.
+        token: processor microseconds of a token request, round by round.
+        get: of GET /v1/clients/{id}, round by round.
         first_page: milliseconds of the first page.
         other_pages: each a place of the list, as a multiple of the first page.
         counts: each a filter, as a multiple of the same for few clients.
@@ -57,9 +57,8 @@ def measure(populations: list[Population], rounds: int, seconds: float, tell: Ca
     for number in range(rounds):
         for population, figures in zip(populations, found, strict=True):
             tell(f"round {number + 1} of {rounds}: {population.name}")
-            url, sample = population.server.url, str(population.credentials)
-            figures.token.append(load(url + servers.TOKEN, seconds, "clients.lua", ("token", sample)).rate)
-            figures.get.append(load(url, seconds, "clients.lua", ("get", sample, population.token)).rate)
+            figures.token.append(population.measure("token", seconds).processor)
+            figures.get.append(population.measure("get", seconds).processor)
     for population, figures in zip(populations[1:], found[1:], strict=True):
         tell(f"lists: {population.name}")
         _lists(Reader(populations[0]), population, figures)
@@ -96,7 +95,7 @@ def _against_first(reader: Reader, first: str, start: int) -> float:
 def _row(name: str, small: Figures, large: Figures) -> tuple[str, ...]:
     def cost(kind: str) -> str:
         pairs = zip(getattr(small, kind), getattr(large, kind), strict=True)
-        return f"{statistics.median(few / many for few, many in pairs):.2f}"
+        return f"{statistics.median(many / few for few, many in pairs):.2f}"
 
     return (
         name,
@@ -134,13 +133,10 @@ def run(clients: int, rounds: int, seconds: float, tell: Callable[[str], None]) 
                 populations: list[Population] = []
                 for name, size, accounts in [("small", SMALL, 0), *((n, clients, a) for n, a in shapes.items())]:
                     tell(f"{engine}: {size:,} clients, {name}")
-                    place = f"{engine}-{len(populations)}"
-                    planted = populate(
-                        folder, place, databases.new_database(), f"--clients={size}", f"--accounts={accounts}"
-                    )
-                    server = serving.enter_context(servers.clientry(folder / place))
-                    credentials = folder / f"{place}.txt"
-                    populations.append(Population.of(f"{engine}, {name}", server, credentials, planted, size))
+                    place = folder / f"{engine}, {name}"
+                    planted = populate(folder, place.name, databases, f"--clients={size}", f"--accounts={accounts}")
+                    server = serving.enter_context(servers.clientry(place))
+                    populations.append(Population.of(place, server, databases, planted, size))
                 found = measure(populations, rounds, seconds, tell)
                 table += [_row(p.name, found[0], f) for p, f in zip(populations[1:], found[1:], strict=True)]
     return table
@@ -162,9 +158,9 @@ against {SMALL:,} clients in one account: what a request costs, as a multiple. M
 |{"---|" * len(HEADINGS)}
 {rows}
 
-*token* and *get*: {SAMPLE:,} of the clients in turn, chosen at random. *worst page / first*: the slowest of {PLACES - 1}
-places along the walk over `next_page_url`, {TIMES} pages of {PAGE} each, read in turns with the first page, neither for the
-first time. *count*: the worst of no filter, `client_type` and `status`.
+*token* and *get*: processor time per answer, the database's included; {SAMPLE:,} of the clients in turn, chosen at random.
+*worst page / first*: the slowest of {PLACES - 1} places along the walk over `next_page_url`, {TIMES} pages of {PAGE} each, read in
+turns with the first page, neither for the first time. *count*: the worst of no filter, `client_type` and `status`.
 *text filter*: a `name` that is looked for in all of them: the one request whose cost grows with the list. *all in one page*: a
 page as large as the list, and by how much the worker's memory grew while it was sent.
 """

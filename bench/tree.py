@@ -10,7 +10,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import servers
-from bench.databases import engines
-from bench.load import load, require_wrk
+from bench.databases import Engine, engines
+from bench.load import require_wrk
 from bench.populations import Planted, Population, Reader, in_turns, populate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
@@ -45,15 +45,9 @@ def rates(tree: Population, flat: Population, rounds: int, seconds: float) -> di
     """Return how many times as much a token and a client by its id cost in the tree."""
     found: dict[str, list[float]] = {"token": [], "get": []}
     for _ in range(rounds):
-        token, get = (
-            [
-                load(one.server.url + path, seconds, "clients.lua", (kind, str(one.credentials), *more)).rate
-                for one, more in ((flat, (flat.token,)), (tree, (tree.token,)))
-            ]
-            for kind, path in (("token", servers.TOKEN), ("get", ""))
-        )
-        found["token"].append(token[0] / token[1])
-        found["get"].append(get[0] / get[1])
+        for kind, ratios in found.items():
+            few = flat.measure(kind, seconds).processor
+            ratios.append(tree.measure(kind, seconds).processor / few)
     return {name: statistics.median(ratios) for name, ratios in found.items()}
 
 
@@ -134,7 +128,7 @@ def _is_answered(connection: http.client.HTTPConnection, token: str) -> bool:
 
 
 def measure(
-    folder: Path, engine: str, new_database: Callable[[], str | None], accounts: int, rounds: int, seconds: float
+    folder: Path, name: str, engine: Engine, accounts: int, rounds: int, seconds: float
 ) -> tuple[dict[str, float], Suspension]:
     """Make both populations on an engine and measure them."""
     clients = f"--clients={accounts}"
@@ -143,12 +137,12 @@ def measure(
         made: dict[str, Population] = {}
         planted: dict[str, Planted] = {}
         for shape, flags in shapes.items():
-            name = f"{engine}-{shape}"
-            planted[shape] = populate(folder, name, new_database(), *flags)
-            server = serving.enter_context(servers.clientry(folder / name))
-            made[shape] = Population.of(name, server, folder / f"{name}.txt", planted[shape], accounts)
+            place = folder / f"{name}-{shape}"
+            planted[shape] = populate(folder, place.name, engine, *flags)
+            server = serving.enter_context(servers.clientry(place))
+            made[shape] = Population.of(place, server, engine, planted[shape], accounts)
         found = rates(made["tree"], made["flat"], rounds, seconds) | reads(made["tree"], made["flat"])
-    return found, suspend(folder / f"{engine}-tree", planted["tree"], folder / f"{engine}-tree.txt")
+    return found, suspend(folder / f"{name}-tree", planted["tree"], folder / f"{name}-tree.txt")
 
 
 def page(found: dict[str, tuple[dict[str, float], Suspension]], accounts: int, command: str) -> str:
@@ -179,8 +173,8 @@ below another: what a request of the upper account's admin client costs, as a mu
 |{"---|" * (len(named) + 1)}
 {costs}
 
-*token*, *get*: 20,000 of the clients in turn, chosen at random on every level. *account*, *token narrowed*: one of the lowest
-level, asked for by the uppermost, against the only account below another.
+*token*, *get*: processor time, the database's included; 20,000 of the clients in turn, chosen at random on every level.
+*account*, *token narrowed*: one of the lowest level, asked for by the uppermost, against the only account below another.
 
 ## Suspending it
 
@@ -207,11 +201,9 @@ def main() -> int:
     require_wrk()
     console, found = Console(), dict[str, tuple[dict[str, float], Suspension]]()
     with engines() as (folder, made), console.status("") as status:
-        for engine, databases in made.items():
-            status.update(engine)
-            found[engine] = measure(
-                folder, engine, databases.new_database, chosen.accounts, chosen.rounds, chosen.seconds
-            )
+        for name, engine in made.items():
+            status.update(name)
+            found[name] = measure(folder, name, engine, chosen.accounts, chosen.rounds, chosen.seconds)
     shown = Table("", *found)
     for name in found["SQLite"][0]:
         shown.add_row(name, *(f"{costs[name]:.2f}" for costs, _ in found.values()))

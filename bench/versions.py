@@ -15,9 +15,10 @@ from rich.table import Table
 from tests.support.revision import program_of
 
 from bench import servers
+from bench.cost import Measured
 from bench.databases import Engine, configure, engines
 from bench.load import require_wrk
-from bench.place import WORKLOADS, Measured, Place
+from bench.place import WORKLOADS, Place
 
 Pair = tuple[Measured, Measured]
 
@@ -57,7 +58,7 @@ def _rate(pair: Pair) -> float:
 
 def _processor(pair: Pair) -> float:
     now, then = pair
-    return (now.own + now.database) / (then.own + then.database)
+    return now.processor / then.processor
 
 
 def _row(pairs: list[Pair]) -> tuple[str, str]:
