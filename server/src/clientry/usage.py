@@ -1,7 +1,8 @@
 """When and how secrets are used: summed up in memory, and written about once a second.
 
-A crash loses the last second's sums. It never ends a secret too early: a grace period that was about to begin begins with the next
-use.
+A crash loses the last second's sums. A grace period that was about to begin then begins with the next use: it can become longer,
+never shorter. A secret that is retired by silence counts as silent though it was used, if its only use in all that time fell into
+that second.
 """
 
 import asyncio
