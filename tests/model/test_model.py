@@ -16,6 +16,10 @@ from tests.model.client_rules import ClientRules
 from tests.model.nodes import Nodes
 from tests.model.secret_rules import SecretRules
 
+from clientry.storage import postgres
+from clientry.storage.postgres import look_ups
+from clientry.storage.sqlite import writer
+
 STEPS = int(os.environ.get("CLIENTRY_MODEL_STEPS", "2000"))
 RUN = 50
 """Steps from one empty world to the next."""
@@ -26,8 +30,13 @@ class Machine(AccountRules, ClientRules, SecretRules):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
-    """Give two nodes on one database of each engine, in memory where the system has it: a slow disk is no difference."""
+def nodes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """Give two nodes on one database of each engine, in memory where the system has it, and with patience.
+
+    The model tells what the answers are, not how soon they come: that the machine was slow for a second is no difference.
+    """
+    for timed in (look_ups, postgres, writer):
+        monkeypatch.setattr(timed, "TIMEOUT", 60)
     database = request.getfixturevalue("postgres").new_database() if request.param == "postgresql" else None
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as folder:
