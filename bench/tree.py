@@ -22,7 +22,7 @@ from rich.table import Table
 from bench import servers
 from bench.databases import Engine, engines
 from bench.load import require_wrk
-from bench.populations import Planted, Population, Reader, in_turns, populate
+from bench.populations import SAMPLE, Planted, Population, Reader, in_turns, populate
 
 DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 LEVELS = 6
@@ -173,7 +173,7 @@ below another: what a request of the upper account's admin client costs, as a mu
 |{"---|" * (len(named) + 1)}
 {costs}
 
-*token*, *get*: processor time, the database's included; 20,000 of the clients in turn, chosen at random on every level.
+*token*, *get*: processor time, the database's included; {SAMPLE:,} of the clients in turn, chosen at random on every level.
 *account*, *token narrowed*: one of the lowest level, asked for by the uppermost, against the only account below another.
 
 ## Suspending it

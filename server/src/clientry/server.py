@@ -32,11 +32,7 @@ from clientry.http.request_log import RequestLog, proxies
 from clientry.http.secrets import SecretHandlers
 from clientry.http.token import TokenHandler
 from clientry.http.well_known import jwk_set_document, metadata_document
-from clientry.installation import (
-    FirstClient,
-    install,
-    is_installed,
-)
+from clientry.installation import FirstClient, install, is_installed
 from clientry.key_rotation import open_key_ring
 from clientry.logs import Logs
 from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run

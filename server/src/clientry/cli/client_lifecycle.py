@@ -54,12 +54,9 @@ def revoke_tokens(client_id: str, /, *, json: bool = False, **flags: Any) -> Non
         json: print what the API answers.
         flags: settings.
     """
-
-    async def body(registry: Registry) -> None:
-        client = await registry.clients.revoke_tokens(as_operator(registry), client_id)
-        print_client(registry, client, as_json=json)
-
-    asyncio.run(with_registry(load(flags).settings, body))
+    print_client(
+        load(flags).settings, lambda registry, caller: registry.clients.revoke_tokens(caller, client_id), as_json=json
+    )
 
 
 @settings_flags(*FLAGS)
@@ -87,9 +84,6 @@ def restore(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
         json: print what the API answers.
         flags: settings.
     """
-
-    async def body(registry: Registry) -> None:
-        client = await registry.lifecycle.restore(as_operator(registry), client_id)
-        print_client(registry, client, as_json=json)
-
-    asyncio.run(with_registry(load(flags).settings, body))
+    print_client(
+        load(flags).settings, lambda registry, caller: registry.lifecycle.restore(caller, client_id), as_json=json
+    )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from cyclopts import App
 from msgspec import UNSET
 
+from clientry.caller import Caller
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.cli.registry import as_operator, page_request, print_page, rows_of
@@ -106,12 +107,7 @@ def show(client_id: str, /, *, json: bool = False, **flags: Any) -> None:
         json: print what the API answers.
         flags: settings.
     """
-
-    async def body(registry: Registry) -> None:
-        client = await registry.clients.get(as_operator(registry), client_id)
-        print_client(registry, client, as_json=json)
-
-    asyncio.run(with_registry(load(flags).settings, body))
+    print_client(load(flags).settings, lambda registry, caller: registry.clients.get(caller, client_id), as_json=json)
 
 
 @app.command
@@ -220,12 +216,7 @@ def _end(text: str) -> int | None:
 
 def apply_change(client_id: str, change: ClientChange, settings: Settings, *, as_json: bool) -> None:
     """Change a client and print it."""
-
-    async def body(registry: Registry) -> None:
-        client = await registry.clients.update(as_operator(registry), client_id, change)
-        print_client(registry, client, as_json=as_json)
-
-    asyncio.run(with_registry(settings, body))
+    print_client(settings, lambda registry, caller: registry.clients.update(caller, client_id, change), as_json=as_json)
 
 
 async def with_registry(settings: Settings, body: Callable[[Registry], Awaitable[None]]) -> None:
@@ -234,12 +225,19 @@ async def with_registry(settings: Settings, body: Callable[[Registry], Awaitable
         await body(registry)
 
 
-def print_client(registry: Registry, client: Client, *, as_json: bool) -> None:
-    """Print a client as it is now."""
-    if as_json:
-        print_json(b'{"client":' + encode(client_body(client, registry.catalogue)) + b"}")
-        return
-    print_table("Client", ("id", "name", "type", "state", "owner", "since"), [_row(client)])
+def print_client(
+    settings: Settings, operation: Callable[[Registry, Caller], Awaitable[Client]], *, as_json: bool
+) -> None:
+    """Do something as the operator that returns a client, and print the client."""
+
+    async def body(registry: Registry) -> None:
+        client = await operation(registry, as_operator(registry))
+        if as_json:
+            print_json(b'{"client":' + encode(client_body(client, registry.catalogue)) + b"}")
+            return
+        print_table("Client", ("id", "name", "type", "state", "owner", "since"), [_row(client)])
+
+    asyncio.run(with_registry(settings, body))
 
 
 def _row(client: Client) -> tuple[str, ...]:
