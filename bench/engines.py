@@ -18,8 +18,8 @@ from bench.databases import configure, engines
 from bench.load import require_wrk
 from bench.place import WORKLOADS, Place
 from clientry.clock import SystemClock
-from clientry.identifier import new_id
 from clientry.randomness import SystemRandom
+from clientry.records.identifier import new_id
 from clientry.storage import Transaction
 from clientry.storage.sqlite import SqliteStorage, writer
 from clientry.storage.sqlite.schema import migrate

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from tests.storage.records import a_change, a_client, a_secret, an_account
 
-from clientry.account import Account
-from clientry.database_url import parse
+from clientry.records.account import Account
+from clientry.settings.database_url import parse
 from clientry.storage import Storage, Transaction
 from clientry.storage.engines import migrate, open_storage
 

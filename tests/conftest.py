@@ -13,7 +13,7 @@ from tests.support.registry import Credentials, Registry
 from tests.support.server import Server
 from tests.support.signing import newest_signing_key
 
-from clientry.signing_key import SigningKey
+from clientry.records.signing_key import SigningKey
 
 
 @pytest.hookimpl(wrapper=True)

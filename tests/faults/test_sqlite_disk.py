@@ -13,10 +13,10 @@ import pytest
 from tests.faults.disk import Failing, Notes, after_power_loss, mounted
 from tests.storage.records import a_change, a_client, a_secret, an_account
 
-from clientry.account import Account
-from clientry.audit_event import AuditEvent, follows
-from clientry.client import Client
 from clientry.errors import OutcomeUnknown, StorageUnavailable
+from clientry.records.account import Account
+from clientry.records.audit_event import AuditEvent, follows
+from clientry.records.client import Client
 from clientry.storage import ClientFilter, ClientStatus, Start, Storage, Transaction
 from clientry.storage.sqlite import SqliteStorage
 from clientry.storage.sqlite.schema import migrate

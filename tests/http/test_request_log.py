@@ -10,9 +10,9 @@ from clientry.clock import SystemClock
 from clientry.http.app import failing_app
 from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App, Receive, Scope, Send
+from clientry.http.oauth.well_known import TOKEN_PATH
 from clientry.http.request_log import RequestLog, proxies
-from clientry.http.well_known import TOKEN_PATH
-from clientry.logs import LogLevel, Logs, Sink
+from clientry.process.logs import LogLevel, Logs, Sink
 from clientry.randomness import SystemRandom
 
 pytestmark = pytest.mark.anyio

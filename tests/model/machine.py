@@ -12,10 +12,10 @@ from tests.model.nodes import Nodes
 from tests.model.world import Account, Client, Secret, Token, World
 from tests.support.wire import Reply
 
-from clientry.account_registry import NewAccount
-from clientry.client import ClientType
-from clientry.client_registry import NewClient
-from clientry.scope import RESOURCES
+from clientry.records.client import ClientType
+from clientry.records.scope import RESOURCES
+from clientry.registry.accounts import NewAccount
+from clientry.registry.clients import NewClient
 
 node = st.integers(0, 1)
 pick = st.integers(0, 2**32).map(lambda number: Random(number).randrange(5040))  # noqa: S311 - an even spread

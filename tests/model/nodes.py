@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from tests.support import asgi
 from tests.support.wire import TOKEN_PATH, Reply
 
-from clientry.caller import operator
-from clientry.config import load
 from clientry.installation import install
-from clientry.registry import Registry, open_registry
+from clientry.opening import Registry, open_registry
+from clientry.records.caller import operator
 from clientry.server import Node, assemble
+from clientry.settings.loading import load
 
 START = 1_800_000_000.0
 URL = "https://clientry.example"

@@ -16,7 +16,7 @@ from tests.support.server import Server, clientry
 from tests.support.wire import FORM, TOKEN_PATH, Reply, basic, bearer, send
 
 from clientry.randomness import SystemRandom
-from clientry.secret import generate
+from clientry.records.secret import generate
 
 LIST = "/v1/clients?page_size=1&page_number=1"
 JSON = ("Content-Type", "application/json")

@@ -4,13 +4,13 @@ import itertools
 
 from msgspec import structs
 
-from clientry.account import Account, AccountStatus
-from clientry.audit_event import Change
-from clientry.client import Client, ClientType
-from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, SECRET_PREFIX, new_id
 from clientry.randomness import SystemRandom
-from clientry.secret import ClientSecret
-from clientry.signing_key import Algorithm, SealedKey
+from clientry.records.account import Account, AccountStatus
+from clientry.records.audit_event import Change
+from clientry.records.client import Client, ClientType
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, SECRET_PREFIX, new_id
+from clientry.records.secret import ClientSecret
+from clientry.records.signing_key import Algorithm, SealedKey
 
 NOW = 1_800_000_000
 

@@ -16,9 +16,9 @@ from tests.storage.records import a_client, a_secret, an_account
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
 
-from clientry.client import Client
-from clientry.database_url import parse
 from clientry.errors import ConfigurationError, StorageUnavailable
+from clientry.records.client import Client
+from clientry.settings.database_url import parse
 from clientry.storage import ClientFilter, Storage, Transaction
 from clientry.storage.engines import migrate, open_storage, read_schema
 

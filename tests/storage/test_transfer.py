@@ -10,9 +10,9 @@ from tests.storage.conformance.steps import add_accounts, add_clients, count, de
 from tests.storage.records import a_change, a_client, a_signing_key, an_account
 from tests.support.postgres import Postgres
 
-from clientry.account import Account
-from clientry.database_url import DatabaseUrl, parse, sqlite_url
 from clientry.errors import ConfigurationError
+from clientry.records.account import Account
+from clientry.settings.database_url import DatabaseUrl, parse, sqlite_url
 from clientry.storage import ClientFilter, ClientStatus, Storage, Transaction
 from clientry.storage.engines import migrate, open_source, open_storage, open_target
 from clientry.storage.rows import Row

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from clientry.config import load
 from clientry.installation import open_keys
-from clientry.signing_key import SealedKey, SigningKey, unseal
+from clientry.records.signing_key import SealedKey, SigningKey, unseal
+from clientry.settings.loading import load
 from clientry.storage import Snapshot
 from clientry.storage.engines import open_storage
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from clientry import audit_event, secret, signing_key
-from clientry.account import Account, AccountStatus
-from clientry.caller import operator
-from clientry.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.clock import Clock
-from clientry.config import Settings
 from clientry.errors import ConfigurationError
-from clientry.idempotency import AnswerKeys
-from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
-from clientry.operation import Deed, audited, draw_occasion
 from clientry.randomness import Random
-from clientry.scope import RESOURCES
-from clientry.secret import ClientSecret, Pepper
-from clientry.setting import HiddenText
-from clientry.signing_key import KeyEncryptionKey
+from clientry.records import audit_event, secret, signing_key
+from clientry.records.account import Account, AccountStatus
+from clientry.records.caller import operator
+from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
+from clientry.records.idempotency import AnswerKeys
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
+from clientry.records.scope import RESOURCES
+from clientry.records.secret import ClientSecret, Pepper
+from clientry.records.signing_key import KeyEncryptionKey
+from clientry.registry.operation import Deed, audited, draw_occasion
+from clientry.settings.loading import Settings
+from clientry.settings.setting import HiddenText
 from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
 
 KEY_BYTES = 32

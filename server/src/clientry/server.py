@@ -11,34 +11,34 @@ from urllib.parse import urlsplit
 import structlog
 from msgspec import Struct
 
-from clientry.access_token import Issuer
-from clientry.client_authentication import ClientAuthentication
-from clientry.config import Settings
+from clientry.background.housekeeping import Housekeeping
 from clientry.errors import BadRequest, StorageUnavailable, Unavailable
-from clientry.housekeeping import Housekeeping
-from clientry.http.accounts import AccountHandlers
+from clientry.http.api.accounts import AccountHandlers
+from clientry.http.api.bearer import BearerAuthentication
+from clientry.http.api.clients import ClientHandlers
+from clientry.http.api.idempotency import Idempotency
+from clientry.http.api.pagination import Pager
+from clientry.http.api.products import ProductHandlers
+from clientry.http.api.secrets import SecretHandlers
 from clientry.http.app import Parts, create_app, failing_app
-from clientry.http.bearer import BearerAuthentication
-from clientry.http.clients import ClientHandlers
 from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App
 from clientry.http.health import Readiness
-from clientry.http.idempotency import Idempotency
-from clientry.http.pagination import Pager
+from clientry.http.oauth.token import TokenHandler
+from clientry.http.oauth.well_known import jwk_set_document, metadata_document
+from clientry.http.pages.reference import Reference
 from clientry.http.problems import Problems
-from clientry.http.products import ProductHandlers
-from clientry.http.reference import Reference
 from clientry.http.request_log import RequestLog, proxies
-from clientry.http.secrets import SecretHandlers
-from clientry.http.token import TokenHandler
-from clientry.http.well_known import jwk_set_document, metadata_document
 from clientry.installation import FirstClient, install, is_installed
-from clientry.key_rotation import open_key_ring
-from clientry.logs import Logs
+from clientry.opening import Registry, open_registry
 from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run
-from clientry.registry import Registry, open_registry
-from clientry.token_endpoint import TokenEndpoint
-from clientry.usage import UsageLog
+from clientry.process.logs import Logs
+from clientry.records.access_token import Issuer
+from clientry.registry.signing_keys import open_key_ring
+from clientry.settings.loading import Settings
+from clientry.tokens.client_authentication import ClientAuthentication
+from clientry.tokens.issuing import TokenEndpoint
+from clientry.tokens.uses import UsageLog
 
 BACKLOG: Final = 2048
 """Connections that may wait to be taken by a worker."""

@@ -10,7 +10,7 @@ from tests.storage.conformance.steps import (
 )
 from tests.storage.records import NOW, a_client, a_signing_key, an_account
 
-from clientry.account import MAX_DEPTH, Account, AccountStatus
+from clientry.records.account import MAX_DEPTH, Account, AccountStatus
 from clientry.storage import (
     AccountFilter,
     LostUpdate,

@@ -5,7 +5,7 @@ from msgspec import structs
 from tests.storage.conformance.steps import EVERYTHING, add_accounts, add_clients, count, delete, listed, page, replace
 from tests.storage.records import NOW, a_client, a_secret, an_account
 
-from clientry.client import Client, ClientType
+from clientry.records.client import Client, ClientType
 from clientry.storage import (
     AccountFilter,
     AlreadyTaken,

@@ -5,7 +5,7 @@ import random
 from tests.storage.conformance.steps import add_accounts, add_clients, count, delete, page, position, replace
 from tests.storage.records import NOW, a_client, an_account
 
-from clientry.client import Client, ClientType
+from clientry.records.client import Client, ClientType
 from clientry.storage import (
     ClientFilter,
     ClientStatus,

@@ -6,9 +6,9 @@ import pytest
 from msgspec import structs
 from tests.storage.records import NOW, a_secret
 
-from clientry.account import Account
-from clientry.client import Client
 from clientry.errors import Conflict
+from clientry.records.account import Account
+from clientry.records.client import Client
 from clientry.storage import (
     ClientFilter,
     ClientStatus,

@@ -6,9 +6,9 @@ from msgspec import structs
 from tests.storage.conformance.steps import EVERYTHING, add_accounts, add_clients, count, listed, refused
 from tests.storage.records import a_change, a_client, a_secret, an_account
 
-from clientry.account import Account
-from clientry.audit_event import AuditEvent, follows
 from clientry.errors import Conflict
+from clientry.records.account import Account
+from clientry.records.audit_event import AuditEvent, follows
 from clientry.storage import (
     AccountFilter,
     AlreadyTaken,

@@ -7,18 +7,18 @@ from typing import Any, Final, Literal
 from cyclopts import App
 from msgspec import UNSET
 
-from clientry.account import Account, AccountChange, AccountStatus
-from clientry.account_registry import AccountRegistry, NewAccount
-from clientry.caller import Caller
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.cli.registry import as_operator, page_request, print_page, rows_of
 from clientry.clock import rfc3339
-from clientry.config import Settings, load
-from clientry.field import clean_email, clean_text
-from clientry.http.pagination import ListQuery
-from clientry.http.representations import account_body, encode
-from clientry.registry import open_registry
+from clientry.http.api.pagination import ListQuery
+from clientry.http.api.representations import account_body, encode
+from clientry.opening import open_registry
+from clientry.records.account import Account, AccountChange, AccountStatus
+from clientry.records.caller import Caller
+from clientry.records.field import clean_email, clean_text
+from clientry.registry.accounts import AccountRegistry, NewAccount
+from clientry.settings.loading import Settings, load
 from clientry.storage import AccountFilter
 
 FLAGS = (*PLACES, "public_url", "host", "port")

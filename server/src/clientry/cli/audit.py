@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from cyclopts import App
 
-from clientry.audit_event import AuditEvent, follows
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.clock import rfc3339
-from clientry.config import Settings, load
-from clientry.registry import Registry, open_registry
+from clientry.opening import Registry, open_registry
+from clientry.records.audit_event import AuditEvent, follows
+from clientry.settings.loading import Settings, load
 from clientry.storage import Slice, Storage
 
 CHUNK = 500

@@ -9,9 +9,9 @@ from clientry.cli.clients import FLAGS, apply_change, print_client, with_registr
 from clientry.cli.flags import settings_flags
 from clientry.cli.output import say
 from clientry.cli.registry import as_operator
-from clientry.client import ClientChange
-from clientry.config import load
-from clientry.registry import Registry
+from clientry.opening import Registry
+from clientry.records.client import ClientChange
+from clientry.settings.loading import load
 
 
 def register(app: App) -> None:

@@ -10,12 +10,12 @@ from clientry.cli.clients import FLAGS, with_registry
 from clientry.cli.flags import settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.cli.registry import as_operator
-from clientry.config import load
-from clientry.field import clean_duration
-from clientry.http.representations import created_secret_body, encode, shown_secret_body
-from clientry.registry import Registry
-from clientry.secret import MAX_OVERLAP, MIN_SILENCE
-from clientry.secret_registry import NewSecret
+from clientry.http.api.representations import created_secret_body, encode, shown_secret_body
+from clientry.opening import Registry
+from clientry.records.field import clean_duration
+from clientry.records.secret import MAX_OVERLAP, MIN_SILENCE
+from clientry.registry.secrets import NewSecret
+from clientry.settings.loading import load
 
 
 def register(app: App) -> None:

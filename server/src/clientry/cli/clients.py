@@ -7,15 +7,16 @@ from typing import Any, Literal
 from cyclopts import App
 from msgspec import UNSET
 
-from clientry.caller import Caller
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.cli.registry import as_operator, page_request, print_page, rows_of
-from clientry.client import Client, ClientChange, ClientType
-from clientry.client_registry import CreatedClient, NewClient
 from clientry.clock import rfc3339
-from clientry.config import Settings, load
-from clientry.field import (
+from clientry.http.api.pagination import ListQuery
+from clientry.http.api.representations import client_body, created_body, encode
+from clientry.opening import Registry, open_registry
+from clientry.records.caller import Caller
+from clientry.records.client import Client, ClientChange, ClientType
+from clientry.records.field import (
     clean_email,
     clean_label_filter,
     clean_labels,
@@ -23,10 +24,9 @@ from clientry.field import (
     clean_text,
     clean_token_lifetime,
 )
-from clientry.http.pagination import ListQuery
-from clientry.http.representations import client_body, created_body, encode
-from clientry.registry import Registry, open_registry
-from clientry.scope import RESOURCES
+from clientry.records.scope import RESOURCES
+from clientry.registry.clients import CreatedClient, NewClient
+from clientry.settings.loading import Settings, load
 from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")

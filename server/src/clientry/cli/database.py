@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from clientry.account import MAX_DEPTH
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
-from clientry.config import load
-from clientry.database_url import DatabaseUrl, parse, sqlite_url
 from clientry.errors import ConfigurationError
+from clientry.records.account import MAX_DEPTH
+from clientry.settings.database_url import DatabaseUrl, parse, sqlite_url
+from clientry.settings.loading import load
 from clientry.storage.migration import Schema
 from clientry.storage.transfer import Copied, Mismatch, Source, Target
 from clientry.storage.transfer import copy as transfer

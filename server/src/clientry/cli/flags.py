@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar, cast
 
 from cyclopts import Parameter
 
-from clientry.config import SETTINGS
-from clientry.setting import Setting
+from clientry.settings.loading import SETTINGS
+from clientry.settings.setting import Setting
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 

@@ -5,11 +5,11 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from clientry.caller import Caller, operator
 from clientry.cli.output import print_json
-from clientry.http.pagination import ListQuery, Pager
-from clientry.listing import Listing, PageRequest
-from clientry.registry import Registry
+from clientry.http.api.pagination import ListQuery, Pager
+from clientry.opening import Registry
+from clientry.records.caller import Caller, operator
+from clientry.registry.listing import Listing, PageRequest
 from clientry.server import public_url
 
 RecordT = TypeVar("RecordT")

@@ -8,17 +8,17 @@ from typing import IO
 
 from msgspec import Struct
 
-from clientry import secret
-from clientry.account import Account, AccountStatus
-from clientry.audit_event import difference
-from clientry.caller import operator
-from clientry.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
-from clientry.config import Settings
 from clientry.errors import ConfigurationError
-from clientry.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
-from clientry.operation import Deed, audited, draw_occasion
-from clientry.registry import Registry, open_registry
-from clientry.secret import ClientSecret
+from clientry.opening import Registry, open_registry
+from clientry.records import secret
+from clientry.records.account import Account, AccountStatus
+from clientry.records.audit_event import difference
+from clientry.records.caller import operator
+from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
+from clientry.records.secret import ClientSecret
+from clientry.registry.operation import Deed, audited, draw_occasion
+from clientry.settings.loading import Settings
 from clientry.storage import Snapshot, Transaction
 from clientry.storage.engines import analyze
 

@@ -11,9 +11,9 @@ from cyclopts import App
 
 from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
-from clientry.config import SETTINGS, Settings, load, shown
 from clientry.installation import FirstClient, write_credentials
-from clientry.logs import Logs
+from clientry.process.logs import Logs
+from clientry.settings.loading import SETTINGS, Settings, load, shown
 
 TOUR = """
 Your first admin client. Its secret is shown this once:
@@ -152,8 +152,8 @@ def recover(*, name: str = "Recovered admin client", json: bool = False, **flags
 
 @contextmanager
 def _logged(settings: Settings) -> Generator[Logs]:
-    from clientry import logs
     from clientry.clock import SystemClock
+    from clientry.process import logs
 
     log = logs.configure(settings.log_format, settings.log_level, SystemClock())
     try:

@@ -5,29 +5,29 @@ from typing import Final
 
 from msgspec import Struct
 
-from clientry.caller import Caller
 from clientry.errors import InternalError, MethodNotAllowed, NotFound
 from clientry.http import health
-from clientry.http.accounts import AccountHandlers, CreateAccount, UpdateAccount
-from clientry.http.bearer import BearerAuthentication
-from clientry.http.clients import ClientHandlers, CreateClient, UpdateClient
+from clientry.http.api.accounts import AccountHandlers, CreateAccount, UpdateAccount
+from clientry.http.api.bearer import BearerAuthentication
+from clientry.http.api.clients import ClientHandlers, CreateClient, UpdateClient
+from clientry.http.api.idempotency import CallerEndpoint, Idempotency
+from clientry.http.api.products import ProductHandlers
+from clientry.http.api.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, ShownSecretBody
+from clientry.http.api.secrets import CreateSecret, SecretHandlers
 from clientry.http.cors import Cors, CorsPolicy
 from clientry.http.document import Document
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
 from clientry.http.health import Readiness
-from clientry.http.idempotency import CallerEndpoint, Idempotency
+from clientry.http.oauth.token import TokenHandler
+from clientry.http.oauth.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
+from clientry.http.pages.reference import Reference
 from clientry.http.problems import Problems
-from clientry.http.products import ProductHandlers
-from clientry.http.reference import Reference
-from clientry.http.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, ShownSecretBody
 from clientry.http.routing import Routes
-from clientry.http.secrets import CreateSecret, SecretHandlers
-from clientry.http.token import TokenHandler
-from clientry.http.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
 from clientry.oauth2 import ServerError
-from clientry.operation import require
-from clientry.product import Product
-from clientry.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
+from clientry.records.caller import Caller
+from clientry.records.product import Product
+from clientry.records.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
+from clientry.registry.operation import require
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 

@@ -10,7 +10,7 @@ import structlog
 from msgspec import Struct
 
 from clientry.http.exchange import App, Headers, Message, Receive, Scope, Send, header_values
-from clientry.logs import AccessEntry, Logs
+from clientry.process.logs import AccessEntry, Logs
 from clientry.randomness import Random
 
 Network = IPv4Network | IPv6Network

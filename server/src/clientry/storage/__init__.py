@@ -11,11 +11,11 @@ An answer of `write` means that the change is on disk. Every method of every pro
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from clientry.account import Account
-from clientry.audit_event import AuditEvent, Change
-from clientry.client import Client
-from clientry.secret import ClientSecret, UsedSecret
-from clientry.signing_key import SealedKey
+from clientry.records.account import Account
+from clientry.records.audit_event import AuditEvent, Change
+from clientry.records.client import Client
+from clientry.records.secret import ClientSecret, UsedSecret
+from clientry.records.signing_key import SealedKey
 from clientry.storage.values import (
     AccountFilter,
     AlreadyTaken,

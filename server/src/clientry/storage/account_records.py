@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from clientry.account import Account
+from clientry.records.account import Account
 from clientry.storage import AccountFilter, LostUpdate, Position, Slice, Start
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from clientry.client import Client
+from clientry.records.client import Client
 from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql

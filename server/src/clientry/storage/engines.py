@@ -2,8 +2,8 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from clientry.database_url import DatabaseUrl, Engine
 from clientry.errors import ConfigurationError, StorageUnavailable
+from clientry.settings.database_url import DatabaseUrl, Engine
 from clientry.storage import Storage
 from clientry.storage.migration import Schema
 from clientry.storage.transfer import Source, Target

@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from clientry.client import ClientType
-from clientry.identifier import ACCOUNT_ID_LENGTH
+from clientry.records.client import ClientType
+from clientry.records.identifier import ACCOUNT_ID_LENGTH
 from clientry.storage import AccountFilter, ClientFilter, ClientStatus, Start
 from clientry.storage.statements import ACCOUNT_COLUMNS, CLIENT_COLUMNS, Dialect
 

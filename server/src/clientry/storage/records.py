@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from clientry.audit_event import GENESIS, AuditEvent, Change, chain
-from clientry.secret import ClientSecret, UsedSecret
-from clientry.signing_key import SealedKey
+from clientry.records.audit_event import GENESIS, AuditEvent, Change, chain
+from clientry.records.secret import ClientSecret, UsedSecret
+from clientry.records.signing_key import SealedKey
 from clientry.storage import Credentials, SecretUse, Slice
 from clientry.storage import statements as sql
 from clientry.storage.account_records import Accounts

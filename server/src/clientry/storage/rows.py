@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from clientry.account import Account, AccountStatus
-from clientry.audit_event import AuditEvent, Change
-from clientry.client import Client, ClientType
-from clientry.secret import ClientSecret, UsedSecret
-from clientry.signing_key import Algorithm, SealedKey
+from clientry.records.account import Account, AccountStatus
+from clientry.records.audit_event import AuditEvent, Change
+from clientry.records.client import Client, ClientType
+from clientry.records.secret import ClientSecret, UsedSecret
+from clientry.records.signing_key import Algorithm, SealedKey
 
 Row = tuple[Any, ...]
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from clientry.account import MAX_DEPTH
-from clientry.identifier import ACCOUNT_ID_LENGTH
+from clientry.records.account import MAX_DEPTH
+from clientry.records.identifier import ACCOUNT_ID_LENGTH
 
 
 class Dialect(Struct, frozen=True):

@@ -5,9 +5,9 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct, structs
 
-from clientry.account import AccountStatus
-from clientry.client import Client, ClientType
-from clientry.secret import ClientSecret
+from clientry.records.account import AccountStatus
+from clientry.records.client import Client, ClientType
+from clientry.records.secret import ClientSecret
 
 RecordT = TypeVar("RecordT")
 

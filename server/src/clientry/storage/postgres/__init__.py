@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
 
-from clientry.account import Account
-from clientry.client import Client
-from clientry.database_url import DatabaseUrl
 from clientry.errors import OutcomeUnknown, StorageUnavailable
+from clientry.records.account import Account
+from clientry.records.client import Client
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage import AlreadyTaken, Credentials, LostUpdate, Snapshot, Transaction
 from clientry.storage.migration import refuse_pending
 from clientry.storage.postgres.connection import AGAIN, SCAN_TIMEOUT, TIMEOUT, Connection, explained, outages

@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
 
-from clientry.database_url import DatabaseUrl
 from clientry.errors import ConfigurationError, StorageTimedOut, StorageUnavailable
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage.rows import Row
 
 CONNECT_TIMEOUT: Final = 0.8

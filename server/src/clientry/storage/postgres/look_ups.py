@@ -7,8 +7,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from clientry.database_url import DatabaseUrl
 from clientry.errors import StorageTimedOut, StorageUnavailable
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage import Credentials
 from clientry.storage import statements as sql
 from clientry.storage.postgres.connection import Connection, connect, outages

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from clientry.database_url import DatabaseUrl
 from clientry.errors import StorageUnavailable
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage.postgres.connection import Connection, connect
 
 WAITING_PER_CONNECTION: Final = 50

@@ -2,8 +2,8 @@
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
 
-from clientry.database_url import DatabaseUrl
 from clientry.errors import ConfigurationError
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage import statements as sql
 from clientry.storage.migration import Applied, Schema, load, schema_of
 from clientry.storage.postgres.connection import Connection, connect

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from clientry.database_url import DatabaseUrl
+from clientry.settings.database_url import DatabaseUrl
 from clientry.storage.migration import refuse_pending
 from clientry.storage.postgres.connection import Connection, connect, explained
 from clientry.storage.postgres.schema import migrate, read_schema

@@ -14,9 +14,9 @@ from typing import Final, TypeVar
 
 import apsw
 
-from clientry.account import Account
-from clientry.client import Client
 from clientry.errors import StorageUnavailable
+from clientry.records.account import Account
+from clientry.records.client import Client
 from clientry.storage import Credentials, Snapshot, Transaction
 from clientry.storage import statements as sql
 from clientry.storage.migration import refuse_pending

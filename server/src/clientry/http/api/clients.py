@@ -1,0 +1,165 @@
+"""`/v1/clients`: translates requests into operations of the client registry, and what they return into answers."""
+
+from typing import Final
+
+from msgspec import UNSET, Struct, UnsetType
+
+from clientry.errors import BadRequest
+from clientry.http.api.etags import etag, if_match
+from clientry.http.api.pagination import ListQuery, Pager, read_query
+from clientry.http.api.representations import client_body, created_body, encode
+from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
+from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
+from clientry.records.caller import Caller
+from clientry.records.client import Client, ClientChange, ClientType
+from clientry.records.field import (
+    clean_email,
+    clean_label_filter,
+    clean_labels,
+    clean_moment,
+    clean_text,
+    clean_token_lifetime,
+)
+from clientry.records.product import Catalogue
+from clientry.registry.client_life import ClientLifecycle
+from clientry.registry.clients import ClientRegistry, CreatedClient, NewClient
+from clientry.storage import ClientFilter, ClientStatus
+
+FILTERS: Final = frozenset({"client_type", "account_id", "name", "client_owner", "status", "labels"})
+
+
+class ScopesField(Struct, frozen=True, forbid_unknown_fields=True):
+    """`scopes` of a request."""
+
+    products: tuple[str, ...] = ()
+
+
+class CreateClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """`CreateClient` of the published document."""
+
+    name: str
+    locked: bool | None
+    scopes: ScopesField
+    account_id: str | UnsetType = UNSET
+
+
+class UpdateClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON merge patch (RFC 7396) of what may be changed; null removes an end, or labels, and is no value elsewhere."""
+
+    name: str | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    scopes: ScopesField | UnsetType = UNSET
+    client_owner: str | UnsetType = UNSET
+    token_lifetime: int | str | UnsetType = UNSET
+    expires_at: str | UnsetType | None = UNSET
+    labels: dict[str, str | None] | UnsetType | None = UNSET
+
+
+class ClientHandlers:
+    """The handlers of `/v1/clients`."""
+
+    def __init__(
+        self,
+        registry: ClientRegistry,
+        lifecycle: ClientLifecycle,
+        catalogue: Catalogue,
+        pager: Pager,
+        public_url: str,
+        body_timeout: float,
+    ) -> None:
+        self._registry = registry
+        self._lifecycle = lifecycle
+        self._catalogue = catalogue
+        self._pager = pager
+        self._public_url = public_url
+        self._body_timeout = body_timeout
+
+    async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/clients`."""
+        query = read_query(scope, FILTERS, caller.root)
+        wanted = _filter(query)
+        listing = await self._registry.list(caller, wanted, self._pager.page(query))
+        return await self._pager.answer(query, listing, "clients", lambda client: client_body(client, self._catalogue))
+
+    async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients`."""
+        body = await read_json(scope, receive, CreateClient, self._body_timeout, JSON_TYPES)
+        account_id = body.account_id if isinstance(body.account_id, str) else None
+        new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
+        return self._created(await self._registry.create(caller.answering(self._created), new))
+
+    async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `GET /v1/clients/{client_id}`."""
+        return self._one(await self._registry.get(caller, scope["path_params"]["client_id"]))
+
+    async def update(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `PATCH /v1/clients/{client_id}`."""
+        body = await read_json(scope, receive, UpdateClient, self._body_timeout, MERGE_PATCH_TYPES)
+        change = _change(body)
+        return self._one(
+            await self._registry.update(caller, scope["path_params"]["client_id"], change, if_match(scope))
+        )
+
+    async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `DELETE /v1/clients/{client_id}`."""
+        await self._lifecycle.delete(caller, scope["path_params"]["client_id"], if_match(scope))
+        return Answer(204)
+
+    async def restore(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/restore`; a body is not read."""
+        client_id = scope["path_params"]["client_id"]
+        return self._one(await self._lifecycle.restore(caller.answering(self._one), client_id))
+
+    async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/revoke_tokens`; a body is not read."""
+        client_id = scope["path_params"]["client_id"]
+        return self._one(await self._registry.revoke_tokens(caller.answering(self._one), client_id, if_match(scope)))
+
+    def _created(self, created: CreatedClient) -> Answer:
+        location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()
+        headers = JSON + NO_STORE + etag(created.client.version) + ((b"location", location),)
+        return Answer(201, headers, encode(created_body(created)))
+
+    def _one(self, client: Client) -> Answer:
+        body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"
+        return Answer(200, JSON + NO_STORE + etag(client.version), body)
+
+
+def _filter(query: ListQuery) -> ClientFilter:
+    given = query.filters
+    query.refuse_blank_filters()
+    client_type = given.get("client_type")
+    if client_type is not None and client_type not in set(ClientType):
+        raise BadRequest("client_type must be admin or standard.")
+    status = given.get("status", ClientStatus.ACTIVE.value)
+    if status not in set(ClientStatus):
+        raise BadRequest("status must be active, disabled or any.")
+    return ClientFilter(
+        within=query.root,
+        account_id=given.get("account_id"),
+        client_type=None if client_type is None else ClientType(client_type),
+        status=ClientStatus(status),
+        name=given.get("name"),
+        client_owner=given.get("client_owner"),
+        labels=clean_label_filter("labels", given["labels"]) if "labels" in given else (),
+    )
+
+
+def _change(body: UpdateClient) -> ClientChange:
+    return ClientChange(
+        name=clean_text("name", body.name) if isinstance(body.name, str) else UNSET,
+        locked=body.locked,
+        enabled=body.enabled,
+        products=tuple(dict.fromkeys(body.scopes.products)) if isinstance(body.scopes, ScopesField) else UNSET,
+        client_owner=clean_email("client_owner", body.client_owner) if isinstance(body.client_owner, str) else UNSET,
+        token_lifetime=(
+            UNSET
+            if isinstance(body.token_lifetime, UnsetType)
+            else clean_token_lifetime("token_lifetime", body.token_lifetime)
+        ),
+        expires_at=(
+            clean_moment("expires_at", body.expires_at) if isinstance(body.expires_at, str) else body.expires_at
+        ),
+        labels=clean_labels("labels", body.labels) if isinstance(body.labels, dict) else body.labels,
+    )

@@ -1,0 +1,113 @@
+"""The header `Idempotency-Key`, on every POST of the registry API: a retry is answered as the first request was."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from msgspec import Struct, structs
+
+from clientry.clock import Clock
+from clientry.errors import BadRequest, Conflict, InternalError
+from clientry.http.exchange import Answer, Headers, Message, Receive, Scope, header_values, read_body
+from clientry.randomness import Random
+from clientry.records.caller import Caller
+from clientry.records.idempotency import AnsweredBefore, AnswerKey, AnswerKeys, Once
+from clientry.storage import Storage
+
+REPLAYED: Final[Headers] = ((b"idempotency-replayed", b"true"),)
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+
+CallerEndpoint = Callable[[Caller, Scope, Receive], Awaitable[Answer]]
+
+
+class _KeptAnswer(Struct, frozen=True, array_like=True):
+    """An answer as it is kept. `asked`: the hash of the body that it answers."""
+
+    asked: bytes
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Idempotency:
+    """Makes a change once for each key.
+
+    Args:
+        storage: where answers are kept, in the transaction of their change.
+        keys: the server's part of their keys.
+        clock: the time.
+        random: randomness.
+        body_timeout: seconds that a body may take to arrive.
+    """
+
+    def __init__(self, storage: Storage, keys: AnswerKeys, clock: Clock, random: Random, body_timeout: float) -> None:
+        self._storage = storage
+        self._keys = keys
+        self._clock = clock
+        self._random = random
+        self._body_timeout = body_timeout
+
+    async def answer(self, caller: Caller, scope: Scope, receive: Receive, handler: CallerEndpoint) -> Answer:
+        """Answer a POST of a caller who may make it; without the header the handler does it alone.
+
+        A key belongs to its caller, the account that it acts for, the path and the body; a retry is authorised like any request.
+
+        Raises:
+            BadRequest: the header is not one key.
+            Conflict: the key came with another body before.
+        """
+        idempotency_key = _idempotency_key(scope)
+        if idempotency_key is None:
+            return await handler(caller, scope, receive)
+        body = await read_body(scope, receive, self._body_timeout)
+        asked = hashlib.sha256(body).digest()
+        key = self._keys.key(caller.actor, caller.root, scope["method"], scope["path"], idempotency_key)
+        kept = await self._kept(key)
+        if kept is None:
+
+            def seal(answer: Answer) -> bytes:
+                if not isinstance(answer.body, bytes):
+                    raise InternalError("An answer that is sent in parts cannot be kept.")
+                whole = _KeptAnswer(asked, answer.status, answer.headers, answer.body)
+                return key.seal(msgspec.msgpack.encode(whole), self._random)
+
+            once = Once(key.digest, seal)
+            try:
+                return await handler(structs.replace(caller, once=once), scope, _again(body))
+            except AnsweredBefore:  # a duplicate was faster, and is committed
+                kept = await self._kept(key)
+        if kept is None:
+            raise Conflict("A request with this Idempotency-Key was made at the same time. Send it again.")
+        if not hmac.compare_digest(kept.asked, asked):
+            raise Conflict("This Idempotency-Key was used with another body. Use a new key for a new request.")
+        return Answer(kept.status, kept.headers + REPLAYED, kept.body)
+
+    async def _kept(self, key: AnswerKey) -> _KeptAnswer | None:
+        now = int(self._clock.now())
+        if await self._storage.read(lambda snapshot: snapshot.answers.get(key.digest, now)) is None:
+            return None
+        # Perhaps no replica has it yet, nor the change that it answers: only a transaction that writes waits for one.
+        sealed = await self._storage.write(lambda transaction: transaction.answers.confirm(key.digest, now))
+        return None if sealed is None else msgspec.msgpack.decode(key.open(sealed), type=_KeptAnswer)
+
+
+def _idempotency_key(scope: Scope) -> str | None:
+    values = header_values(scope, b"idempotency-key")
+    if not values:
+        return None
+    if len(values) > 1 or _KEY.fullmatch(values[0]) is None:
+        raise BadRequest("Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, such as a UUID.")
+    return values[0].decode()
+
+
+def _again(body: bytes) -> Receive:
+    """Return a `receive` that gives a body which was read already."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

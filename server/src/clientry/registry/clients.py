@@ -1,0 +1,234 @@
+"""The registry of clients. Every operation takes the caller first, and checks, does and audits in one transaction."""
+
+from msgspec import Struct, structs
+
+from clientry.clock import Clock
+from clientry.errors import BadRequest, Conflict
+from clientry.randomness import Random
+from clientry.records import secret
+from clientry.records.account import Account
+from clientry.records.caller import Caller
+from clientry.records.client import (
+    DEFAULT_TOKEN_LIFETIME,
+    Client,
+    ClientChange,
+    ClientType,
+    changed,
+    products_held,
+    tokens_revoked,
+)
+from clientry.records.field import clean_products, clean_text, ensure_future
+from clientry.records.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.records.product import Catalogue
+from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
+from clientry.records.secret import ClientSecret, Pepper
+from clientry.registry import operation
+from clientry.registry.client_life import deed_on_client, keep_an_admin, position
+from clientry.registry.listing import Listed, Listing, PageRequest, open_listing
+from clientry.registry.operation import (
+    account_in_tree,
+    audited,
+    draw_occasion,
+    existing_client,
+    require,
+    visible_client,
+)
+from clientry.storage import ClientFilter, Storage, Transaction
+
+
+class NewClient(Struct, frozen=True):
+    """What a client is created from.
+
+    Attributes:
+        name: 1 to 255 characters.
+        locked: None: never locked.
+        products: names of configured products.
+        account_id: None: the caller's account.
+        client_type: through the API always standard.
+        resources: global-resource scopes, for admin clients.
+        token_lifetime: seconds.
+    """
+
+    name: str
+    locked: bool | None
+    products: tuple[str, ...]
+    account_id: str | None = None
+    client_type: ClientType = ClientType.STANDARD
+    resources: tuple[str, ...] = ()
+    token_lifetime: int = DEFAULT_TOKEN_LIFETIME
+
+
+class CreatedClient(Struct, frozen=True):
+    """A new client and, this once, its secret. The secret is in no repr."""
+
+    client: Client
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"CreatedClient(client={self.client!r})"
+
+
+class ClientRegistry:
+    """Operations on clients."""
+
+    def __init__(
+        self, storage: Storage, clock: Clock, random: Random, pepper: Pepper, catalogue: Catalogue, secret_prefix: str
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._random = random
+        self._pepper = pepper
+        self._catalogue = catalogue
+        self._secret_prefix = secret_prefix
+
+    async def list(self, caller: Caller, wanted: ClientFilter, page: PageRequest) -> Listing[Client]:
+        """Return a page of the clients that the caller may see, newest first.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+        """
+        require(caller, CLIENTS_READ)
+        narrowed = structs.replace(wanted, within=caller.root)
+        return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.clients, position), page)
+
+    async def get(self, caller: Caller, client_id: str) -> Client:
+        """Return one client, also a disabled one.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+            NotFound: there is none, or not in the caller's tree.
+        """
+        require(caller, CLIENTS_READ)
+        client = await self._storage.client(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+        return visible_client(caller, client)
+
+    async def create(self, caller: Caller, new: NewClient) -> CreatedClient:
+        """Create a client with its first secret, which is returned this once.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            BadRequest: a field is not what it must be.
+            NotFound: the account is not in the caller's tree, or nowhere.
+        """
+        require(caller, CLIENTS_WRITE)
+        new = structs.replace(
+            new,
+            name=clean_text("name", new.name),
+            products=clean_products("scopes.products", new.products, self._grantable(caller)),
+        )
+        occasion = draw_occasion(self._clock, self._random)
+        client_id = new_id(CLIENT_PREFIX, self._clock, self._random)
+        client_secret = secret.generate(self._random, self._secret_prefix)
+        kept = ClientSecret(
+            secret_id=new_id(SECRET_PREFIX, self._clock, self._random),
+            client_id=client_id,
+            verifier=self._pepper.verifier(client_secret),
+            hint=secret.hint(client_secret),
+            date_created=int(occasion.now),
+        )
+
+        async def body(transaction: Transaction) -> CreatedClient:
+            account = await account_in_tree(caller, transaction, "account_id", new.account_id)
+            client = _born(client_id, account, new, int(occasion.now))
+            await transaction.clients.add(client)
+            await transaction.secrets.add(kept)
+            deed = deed_on_client("client.create", client, None, client)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+            return CreatedClient(client, client_secret)
+
+        return await operation.change(self._storage, caller, occasion, body)
+
+    async def update(
+        self, caller: Caller, client_id: str, change: ClientChange, if_match: frozenset[int] | None = None
+    ) -> Client:
+        """Change a client and return it.
+
+        Args:
+            caller: who asks.
+            client_id: which client.
+            change: what to set.
+            if_match: the versions that the client may have, None: any.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+            Conflict: it is locked, or would be disabled or end and is the caller itself or the last admin client of its account's
+                tree; or it has expired and would be enabled.
+            BadRequest: products were set that cannot be, or too many labels.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> Client:
+            old = await existing_client(caller, transaction, client_id, if_match)
+            self._check_products(caller, old, change)
+            if change.enabled is False and caller.actor == client_id:
+                raise Conflict("A client cannot disable itself. Use another admin client.")
+            if isinstance(change.expires_at, int) and caller.actor == client_id:
+                raise Conflict("A client cannot set its own end. Use another admin client.")
+            if isinstance(change.expires_at, int):
+                ensure_future("expires_at", change.expires_at, occasion.now)
+            new = changed(old, change, occasion.now)
+            # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
+            # Only a transaction that writes waits for one.
+            await transaction.clients.replace(old, new)
+            if not new.enabled or (new.expires_at is not None and old.expires_at is None):
+                await keep_an_admin(caller, transaction, old)
+            if new is not old:
+                deed = deed_on_client("client.update", new, old, new)
+                await transaction.audit_events.append(audited(caller, deed, occasion))
+            return new
+
+        return await operation.change(self._storage, caller, occasion, body)
+
+    async def revoke_tokens(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> Client:
+        """Cut off every access token that the client has been issued, also while it is locked; it can get new ones at once.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+        """
+        require(caller, CLIENTS_WRITE)
+        occasion = draw_occasion(self._clock, self._random)
+
+        async def body(transaction: Transaction) -> Client:
+            old = await existing_client(caller, transaction, client_id, if_match)
+            new = tokens_revoked(old, occasion.now)
+            await transaction.clients.replace(old, new)
+            deed = deed_on_client("client.revoke_tokens", new, old, new)
+            await transaction.audit_events.append(audited(caller, deed, occasion))
+            return new
+
+        return await operation.change(self._storage, caller, occasion, body)
+
+    def _grantable(self, caller: Caller) -> tuple[str, ...]:
+        """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""
+        held = self._catalogue.names if caller.client is None else products_held(caller.client, self._catalogue)
+        return tuple(name for name in held if name in self._catalogue.grantable)
+
+    def _check_products(self, caller: Caller, client: Client, change: ClientChange) -> None:
+        if not isinstance(change.products, tuple):
+            return
+        if client.client_type is ClientType.ADMIN:
+            raise BadRequest("scopes cannot be set: an admin client holds every product.")
+        kept = tuple(name for name in client.products if name not in self._catalogue.grantable)
+        clean_products("scopes.products", change.products, self._grantable(caller) + kept)
+
+
+def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
+    return Client(
+        client_id=client_id,
+        account_id=account.account_id,
+        account_path=account.path,
+        name=new.name,
+        client_owner=account.owner_email,
+        client_type=new.client_type,
+        locked=new.locked,
+        enabled=True,
+        products=new.products,
+        resources=new.resources,
+        token_lifetime=new.token_lifetime,
+        date_created=now,
+    )

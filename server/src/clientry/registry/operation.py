@@ -1,0 +1,200 @@
+"""What every operation on the registry does: check the caller, draw what its transaction needs, describe what it did."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from msgspec import Struct
+
+from clientry.clock import Clock
+from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
+from clientry.randomness import Random
+from clientry.records.account import Account
+from clientry.records.audit_event import Change
+from clientry.records.caller import Caller
+from clientry.records.client import Client, ClientType
+from clientry.records.idempotency import KEPT_FOR, AnsweredBefore
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
+from clientry.storage import Storage, Transaction
+
+T = TypeVar("T")
+
+
+class Occasion(Struct, frozen=True):
+    """What an operation draws before its transaction, because the transaction may run more than once.
+
+    Attributes:
+        now: seconds since 1970-01-01T00:00:00Z.
+        event_id: the id of the audit event.
+    """
+
+    now: float
+    event_id: str
+
+
+def draw_occasion(clock: Clock, random: Random) -> Occasion:
+    """Return a new occasion."""
+    return Occasion(clock.now(), new_id(EVENT_PREFIX, clock, random))
+
+
+class Deed(Struct, frozen=True):
+    """What was done to what: the part of an audit event that its operation knows.
+
+    Attributes:
+        operation: e.g. `client.create`.
+        account_id: the account of the target.
+        target: the id of what was changed.
+        before: the fields that changed, as they were; never a secret.
+        after: the same fields, as they are now.
+    """
+
+    operation: str
+    account_id: str
+    target: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+async def change(
+    storage: Storage, caller: Caller, occasion: Occasion, body: Callable[[Transaction], Awaitable[T]]
+) -> T:
+    """Run the body of an operation in one transaction, if the caller still stands; with an idempotency key at most once.
+
+    Raises:
+        Unauthorized: the caller was stopped since its token was checked.
+        AnsweredBefore: a request with the same idempotency key was answered already.
+    """
+
+    async def whole(transaction: Transaction) -> T:
+        await ensure_still_valid(caller, transaction, occasion.now)
+        if caller.once is None:
+            return await body(transaction)
+        now = int(occasion.now)
+        if not await transaction.answers.claim(caller.once.digest, now, now + KEPT_FOR):
+            raise AnsweredBefore
+        result = await body(transaction)
+        await transaction.answers.fill(caller.once.digest, caller.once.seal(result))
+        return result
+
+    return await storage.write(whole)
+
+
+async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float) -> None:
+    """Check, inside the transaction of a change, that nobody stopped the caller since its token was checked.
+
+    `at`: when the change is made, in seconds since 1970-01-01T00:00:00Z.
+
+    Raises:
+        Unauthorized: it was disabled or deleted, its account or the one it acts for suspended, or its tokens were cut off.
+    """
+    if caller.client is None:
+        return
+    now = await transaction.clients.get(caller.client.client_id)
+    if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
+        raise Unauthorized("The access token is no longer good.", error="invalid_token")
+    if caller.account is None:
+        return
+    account = await transaction.accounts.get(caller.account.account_id)
+    if account is None or account.path_cutoff != caller.account.path_cutoff:
+        raise Unauthorized("The access token is no longer good.", error="invalid_token")
+
+
+def require(caller: Caller, scope: str) -> None:
+    """Check that the caller is an admin client, or the operator, whose token grants `scope`.
+
+    Raises:
+        AccessDenied: it is not, or the token does not.
+    """
+    if caller.client is None:
+        return
+    if caller.client.client_type is not ClientType.ADMIN:
+        raise AccessDenied(
+            "An admin client is needed: this token belongs to a standard client, which uses products only."
+        )
+    if scope not in caller.scopes:
+        raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
+
+
+async def account_in_tree(caller: Caller, transaction: Transaction, field: str, account_id: str | None) -> Account:
+    """Return an account of the caller's tree, which stays until the transaction ends; None: the caller's own, or the root.
+
+    Raises:
+        NotFound: it is not in the caller's tree, or nowhere: the answer is the same. `field` is named.
+    """
+    wanted = caller.root if account_id is None else account_id
+    if wanted is None:
+        account = await transaction.accounts.root()
+    else:
+        account = await transaction.accounts.hold(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
+    if account is None or not caller.sees(account.path):
+        raise NotFound(f"{field}: there is no such account.")
+    return account
+
+
+def visible_account(caller: Caller, account: Account | None) -> Account:
+    """Return an account that the caller may see.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree: the answer is the same.
+    """
+    if account is None or not caller.sees(account.path):
+        raise NotFound("There is no such account.")
+    return account
+
+
+async def existing_account(
+    caller: Caller, transaction: Transaction, account_id: str, if_match: frozenset[int] | None = None
+) -> Account:
+    """Return an account of the caller's tree, to change it: nothing that counts on it happens until the transaction ends.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree.
+        PreconditionFailed: its version is not among `if_match`; None: any will do.
+    """
+    found = await transaction.accounts.claim(account_id) if is_id(ACCOUNT_PREFIX, account_id) else None
+    account = visible_account(caller, found)
+    if if_match is not None and account.version not in if_match:
+        raise PreconditionFailed("The account has changed since it was read: its ETag is another one.")
+    return account
+
+
+def visible_client(caller: Caller, client: Client | None) -> Client:
+    """Return a client that the caller may see.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree: the answer is the same.
+    """
+    if client is None or not caller.sees(client.account_path):
+        raise NotFound("There is no such client.")
+    return client
+
+
+async def existing_client(
+    caller: Caller, transaction: Transaction, client_id: str, if_match: frozenset[int] | None = None
+) -> Client:
+    """Return a client of the caller's tree, to change it.
+
+    Raises:
+        NotFound: there is none, or not in the caller's tree.
+        PreconditionFailed: its version is not among `if_match`; None: any will do.
+    """
+    found = await transaction.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+    client = visible_client(caller, found)
+    if if_match is not None and client.version not in if_match:
+        raise PreconditionFailed("The client has changed since it was read: its ETag is another one.")
+    return client
+
+
+def audited(caller: Caller, deed: Deed, occasion: Occasion) -> Change:
+    """Return the content of the audit event for something that the caller did."""
+    return Change(
+        event_id=occasion.event_id,
+        account_id=deed.account_id,
+        operation=deed.operation,
+        actor=caller.actor,
+        target=deed.target,
+        before=deed.before,
+        after=deed.after,
+        request_id=caller.request_id,
+        address=caller.address,
+        at=int(occasion.now),
+    )

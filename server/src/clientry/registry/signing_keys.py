@@ -1,0 +1,53 @@
+"""Signing keys over time: which there are, and the making of the one that is needed."""
+
+from clientry.clock import Clock
+from clientry.errors import ConfigurationError
+from clientry.randomness import Random
+from clientry.records.signing_key import (
+    Algorithm,
+    KeyEncryptionKey,
+    KeyRing,
+    SealedKey,
+    SigningKey,
+    WrongKey,
+    generate,
+    unseal,
+)
+from clientry.storage import Snapshot, Storage, Transaction
+
+
+async def open_key_ring(
+    storage: Storage, kek: KeyEncryptionKey, algorithm: Algorithm, clock: Clock, random: Random
+) -> KeyRing:
+    """Return every signing key, making the first one of an algorithm where there is none yet.
+
+    Keys of another algorithm stay in the ring, so that tokens signed before a change of algorithm stay good.
+
+    Raises:
+        ConfigurationError: the key-encryption key does not open the keys.
+    """
+
+    async def stored(snapshot: Snapshot) -> tuple[SigningKey, ...]:
+        return tuple(_open(key, kek) for key in await snapshot.signing_keys.all())
+
+    keys = await storage.read(stored)
+    if all(key.algorithm is not algorithm for key in keys):
+        sealed = generate(algorithm, clock.now()).seal(kek, random)
+        await storage.write(lambda transaction: _add_if_missing(transaction, sealed))
+        keys = await storage.read(stored)
+    return KeyRing(keys, algorithm)
+
+
+async def _add_if_missing(transaction: Transaction, sealed: SealedKey) -> None:
+    if all(key.algorithm is not sealed.algorithm for key in await transaction.signing_keys.all()):
+        await transaction.signing_keys.add(sealed)
+
+
+def _open(key: SealedKey, kek: KeyEncryptionKey) -> SigningKey:
+    try:
+        return unseal(key, kek)
+    except WrongKey:
+        raise ConfigurationError(
+            f"The key-encryption key does not open the signing key {key.kid} of this database. "
+            "Give the one that this database was made with."
+        ) from None

@@ -1,0 +1,103 @@
+"""Client authentication: which client a pair of id and secret belongs to (RFC 6749 section 2.3)."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from clientry.clock import Clock
+from clientry.oauth2 import InvalidClient
+from clientry.records import secret
+from clientry.records.client import Client
+from clientry.records.identifier import CLIENT_PREFIX, is_id
+from clientry.records.secret import Pepper
+from clientry.storage import Storage
+from clientry.tokens.uses import UsageLog
+
+FAILURE_DEADLINE: Final = 0.010
+"""Seconds from the start of a request to the answer of every failed authentication, so that its cause cannot be timed."""
+
+_log = structlog.get_logger("clientry.token")
+
+
+class PresentedCredentials(Struct, frozen=True):
+    """What a request authenticates with, and what is noted of it.
+
+    Attributes:
+        client_id: None where none was sent.
+        client_secret: None where none was sent. In no repr.
+        request_id: names the request in the log.
+        address: where it came from.
+        user_agent: how its program calls itself, empty where it does not.
+    """
+
+    client_id: str | None
+    client_secret: str | None
+    request_id: str
+    address: str
+    user_agent: str
+
+    @property
+    def claimed_id(self) -> str:
+        """Whom the request says it is from, for the log: empty unless it has the form of an id, for it may be a secret."""
+        return self.client_id if self.client_id is not None and is_id(CLIENT_PREFIX, self.client_id) else ""
+
+    def __repr__(self) -> str:
+        return f"PresentedCredentials(client_id={self.claimed_id!r})"
+
+
+class ClientAuthentication:
+    """Tells which client asks, and notes that its secret was used."""
+
+    def __init__(self, storage: Storage, clock: Clock, pepper: Pepper, usage: UsageLog) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._pepper = pepper
+        self._usage = usage
+
+    async def authenticate(self, presented: PresentedCredentials) -> Client:
+        """Return the client.
+
+        Raises:
+            InvalidClient: there is none, it is stopped, or the secret is not one of its live ones; every cause looks and lasts the
+                same.
+        """
+        started = asyncio.get_running_loop().time()
+        found = await self._find(presented)
+        if isinstance(found, Client):
+            return found
+        _log.warning(
+            "client authentication failed",
+            reason=found,
+            client_id=presented.claimed_id,
+            request_id=presented.request_id,
+            address=presented.address,
+        )
+        await asyncio.sleep(started + FAILURE_DEADLINE - asyncio.get_running_loop().time())
+        raise InvalidClient
+
+    async def _find(self, presented: PresentedCredentials) -> Client | str:
+        """Return the client that the credentials belong to, or, for the operator's eyes only, why there is none."""
+        if presented.client_id is None or presented.client_secret is None:
+            return "no credentials"
+        claimed_id = presented.claimed_id
+        credentials = await self._storage.credentials(claimed_id) if claimed_id else None
+        if credentials is None:
+            self._pepper.verifier(presented.client_secret)
+            return "unknown client"
+        verifiers = tuple(kept.verifier for kept in credentials.secrets)
+        index = self._pepper.matches(presented.client_secret, verifiers)
+        if index is None:
+            return "wrong secret" if secret.is_well_formed(presented.client_secret) else "mistyped or truncated secret"
+        now = self._clock.now()
+        if not credentials.secrets[index].is_live(now):
+            return "expired secret"
+        if not credentials.client.enabled:
+            return "disabled client"
+        if credentials.client.has_expired(now):
+            return "expired client"
+        if credentials.client.suspended:
+            return "suspended account"
+        self._usage.note(credentials.secrets, index, int(now), presented.address, presented.user_agent)
+        return credentials.client
