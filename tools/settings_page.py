@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from clientry.settings.loading import SETTINGS, Settings, shown
+from clientry.settings import SETTINGS, Settings, shown
 
 
 def page() -> str:

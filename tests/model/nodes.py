@@ -14,7 +14,7 @@ from clientry.installation import install
 from clientry.opening import Registry, open_registry
 from clientry.records.caller import operator
 from clientry.server import Node, assemble
-from clientry.settings.loading import load
+from clientry.settings import load
 
 START = 1_800_000_000.0
 URL = "https://clientry.example"

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from clientry.errors import ConfigurationError
+from clientry.settings import SETTINGS, Setting, load, shown
 from clientry.settings.database_url import parse
-from clientry.settings.loading import SETTINGS, load, shown
-from clientry.settings.setting import Setting
 
 SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "data": ("elsewhere", Path("elsewhere")),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clientry.installation import open_keys
 from clientry.records.signing_key import SealedKey, SigningKey, unseal
-from clientry.settings.loading import load
+from clientry.settings import load
 from clientry.storage import Snapshot
 from clientry.storage.engines import open_storage
 

@@ -21,8 +21,7 @@ from clientry.records.scope import RESOURCES
 from clientry.records.secret import ClientSecret, Pepper
 from clientry.records.signing_key import KeyEncryptionKey
 from clientry.registry.operation import Deed, audited, draw_occasion
-from clientry.settings.loading import Settings
-from clientry.settings.setting import HiddenText
+from clientry.settings import HiddenText, Settings
 from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
 
 KEY_BYTES = 32

@@ -21,8 +21,8 @@ from clientry.registry.accounts import AccountRegistry
 from clientry.registry.client_life import ClientLifecycle
 from clientry.registry.clients import ClientRegistry
 from clientry.registry.secrets import SecretRegistry
+from clientry.settings import Settings
 from clientry.settings.database_url import Engine
-from clientry.settings.loading import Settings
 from clientry.storage import Storage
 from clientry.storage.engines import migrate, open_storage
 

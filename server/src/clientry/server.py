@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from clientry.background.housekeeping import Housekeeping
+from clientry.background.use_writer import UseWriter
 from clientry.errors import BadRequest, StorageUnavailable, Unavailable
 from clientry.http.api.accounts import AccountHandlers
 from clientry.http.api.bearer import BearerAuthentication
@@ -35,10 +36,10 @@ from clientry.process import READY, Limits, Listener, Refusals, Signs, Superviso
 from clientry.process.logs import Logs
 from clientry.records.access_token import Issuer
 from clientry.registry.signing_keys import open_key_ring
-from clientry.settings.loading import Settings
+from clientry.settings import Settings
 from clientry.tokens.client_authentication import ClientAuthentication
 from clientry.tokens.issuing import TokenEndpoint
-from clientry.tokens.uses import UsageLog
+from clientry.tokens.uses import Uses
 
 BACKLOG: Final = 2048
 """Connections that may wait to be taken by a worker."""
@@ -52,13 +53,13 @@ class Node(Struct, frozen=True):
     Attributes:
         app: answers requests.
         readiness: tells whether it can.
-        usage: how secrets are used.
+        use_writer: writes how secrets are used.
         housekeeping: puts away what has had its time.
     """
 
     app: App
     readiness: Readiness
-    usage: UsageLog
+    use_writer: UseWriter
     housekeeping: Housekeeping
 
 
@@ -158,10 +159,10 @@ async def _serve(
             lifeline.send(READY)
 
     signs = Signs(on_serving, node.readiness.drain)
-    async with _beside(node.housekeeping.run(), node.usage.run()):
+    async with _beside(node.housekeeping.run(), node.use_writer.run()):
         code = await run(node.app, _listener(registry.settings, url), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
-        await node.usage.write()
+        await node.use_writer.write()
     if lifeline is None:
         _log.info("stopped", exit_code=code)
     return code
@@ -196,8 +197,8 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
     key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
     issuer = Issuer(url, registry.catalogue)
     readiness = Readiness(storage)
-    usage = UsageLog(storage, registry.secrets)
-    authentication = ClientAuthentication(storage, clock, registry.keys.pepper, usage)
+    uses = Uses()
+    authentication = ClientAuthentication(storage, clock, registry.keys.pepper, uses)
     endpoint = TokenEndpoint(storage, authentication, clock, random, key_ring, issuer)
     pager = Pager(url, registry.keys.cursor_key)
     parts = Parts(
@@ -225,7 +226,12 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         failing_app(url, parts.cors),
         https=urlsplit(url).scheme == "https",
     )
-    return Node(app, readiness, usage, Housekeeping(storage, clock, registry.lifecycle, registry.secrets))
+    return Node(
+        app,
+        readiness,
+        UseWriter(storage, registry.secrets, uses),
+        Housekeeping(storage, clock, registry.lifecycle, registry.secrets),
+    )
 
 
 def _listener(settings: Settings, url: str) -> Listener:

@@ -18,7 +18,7 @@ from clientry.records.account import Account, AccountChange, AccountStatus
 from clientry.records.caller import Caller
 from clientry.records.field import clean_email, clean_text
 from clientry.registry.accounts import AccountRegistry, NewAccount
-from clientry.settings.loading import Settings, load
+from clientry.settings import Settings, load
 from clientry.storage import AccountFilter
 
 FLAGS = (*PLACES, "public_url", "host", "port")

@@ -13,7 +13,7 @@ from clientry.cli.output import print_json, print_table, say
 from clientry.clock import rfc3339
 from clientry.opening import Registry, open_registry
 from clientry.records.audit_event import AuditEvent, follows
-from clientry.settings.loading import Settings, load
+from clientry.settings import Settings, load
 from clientry.storage import Slice, Storage
 
 CHUNK = 500

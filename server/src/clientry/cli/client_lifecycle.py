@@ -11,7 +11,7 @@ from clientry.cli.output import say
 from clientry.cli.registry import as_operator
 from clientry.opening import Registry
 from clientry.records.client import ClientChange
-from clientry.settings.loading import load
+from clientry.settings import load
 
 
 def register(app: App) -> None:

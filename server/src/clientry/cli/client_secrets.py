@@ -15,7 +15,7 @@ from clientry.opening import Registry
 from clientry.records.field import clean_duration
 from clientry.records.secret import MAX_OVERLAP, MIN_SILENCE
 from clientry.registry.secrets import NewSecret
-from clientry.settings.loading import load
+from clientry.settings import load
 
 
 def register(app: App) -> None:

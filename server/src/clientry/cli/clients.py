@@ -26,7 +26,7 @@ from clientry.records.field import (
 )
 from clientry.records.scope import RESOURCES
 from clientry.registry.clients import CreatedClient, NewClient
-from clientry.settings.loading import Settings, load
+from clientry.settings import Settings, load
 from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")

@@ -13,8 +13,8 @@ from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.errors import ConfigurationError
 from clientry.records.account import MAX_DEPTH
+from clientry.settings import load
 from clientry.settings.database_url import DatabaseUrl, parse, sqlite_url
-from clientry.settings.loading import load
 from clientry.storage.migration import Schema
 from clientry.storage.transfer import Copied, Mismatch, Source, Target
 from clientry.storage.transfer import copy as transfer

@@ -7,8 +7,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from cyclopts import Parameter
 
-from clientry.settings.loading import SETTINGS
-from clientry.settings.setting import Setting
+from clientry.settings import SETTINGS, Setting
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 

@@ -18,7 +18,7 @@ from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
 from clientry.records.secret import ClientSecret
 from clientry.registry.operation import Deed, audited, draw_occasion
-from clientry.settings.loading import Settings
+from clientry.settings import Settings
 from clientry.storage import Snapshot, Transaction
 from clientry.storage.engines import analyze
 

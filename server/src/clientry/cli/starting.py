@@ -13,7 +13,7 @@ from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.installation import FirstClient, write_credentials
 from clientry.process.logs import Logs
-from clientry.settings.loading import SETTINGS, Settings, load, shown
+from clientry.settings import SETTINGS, Settings, load, shown
 
 TOUR = """
 Your first admin client. Its secret is shown this once:

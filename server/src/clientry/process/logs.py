@@ -8,7 +8,6 @@ import logging
 import sys
 import threading
 from collections.abc import MutableMapping
-from enum import StrEnum
 from typing import IO, Any, Final
 
 import msgspec
@@ -16,28 +15,12 @@ import structlog
 from msgspec import Struct
 
 from clientry.clock import Clock, rfc3339
+from clientry.settings import LogFormat, LogLevel
 
 MAX_QUEUED: Final = 10_000
 """Lines that may wait to be written."""
 GATHERING: Final = 0.05
 """Seconds that lines are gathered before they are written."""
-
-
-class LogFormat(StrEnum):
-    """How lines look."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """From which level on lines are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class Sink:

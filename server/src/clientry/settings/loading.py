@@ -1,111 +1,18 @@
-"""Settings: each is declared once, and can be given as a flag, as `CLIENTRY_*`, or in the TOML file, in this order.
-
-Only this file reads the environment.
-"""
+"""Where settings come from: flags, `CLIENTRY_*`, or the TOML file, in this order. Only this wing reads the environment."""
 
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from clientry.errors import ConfigurationError
-from clientry.process.logs import LogFormat, LogLevel
-from clientry.records.field import clean_email, clean_text
-from clientry.records.product import Product
-from clientry.records.signing_key import Algorithm
-from clientry.settings.database_url import DatabaseUrl, sqlite_url
-from clientry.settings.setting import (
-    HiddenText,
-    Setting,
-    absolute_url,
-    cleaned,
-    database_url,
-    hidden_text,
-    is_loopback,
-    networks,
-    one_of,
-    origins,
-    path,
-    products,
-    secret_prefix,
-    some_text,
-    switch,
-    whole_number,
-)
-
-DEFAULT_PRODUCTS: Final = tuple(
-    Product(name, f"urn:clientry:product:{name}") for name in ("SuperSIM", "ProgrammableWireless")
-)
-
-
-class Settings(Struct, frozen=True):
-    """What Clientry runs with; each field's meaning is its entry in `SETTINGS`."""
-
-    data: Path
-    database: DatabaseUrl | None
-    database_connections: int
-    workers: int
-    host: str
-    port: int
-    public_url: str | None
-    tls_cert: Path | None
-    tls_key: Path | None
-    behind_proxy: bool
-    trusted_proxies: tuple[str, ...]
-    pepper_file: Path | None
-    pepper: HiddenText | None
-    key_encryption_key_file: Path | None
-    key_encryption_key: HiddenText | None
-    credentials_file: Path | None
-    owner_email: str
-    account_name: str
-    signing_algorithm: Algorithm
-    secret_prefix: str
-    restore_window: int
-    products: tuple[Product, ...]
-    cors_origins: tuple[str, ...]
-    cors_credentials: bool
-    log_format: LogFormat
-    log_level: LogLevel
-    access_log: bool
-    header_timeout: int
-    body_timeout: int
-    keep_alive: int
-    max_connections: int
-    drain_delay: int
-    drain_timeout: int
-
-    def __repr__(self) -> str:
-        return f"Settings({shown(self)})"
-
-    @property
-    def database_url(self) -> DatabaseUrl:
-        """Where the database is."""
-        return self.database or sqlite_url(self.data / "clientry.db")
-
-    @property
-    def pepper_path(self) -> Path:
-        """Where the pepper is, unless it is given itself."""
-        return self.pepper_file or self.data / "pepper"
-
-    @property
-    def key_encryption_key_path(self) -> Path:
-        """Where the key-encryption key is, unless it is given itself."""
-        return self.key_encryption_key_file or self.data / "key-encryption-key"
-
-    @property
-    def has_both_keys(self) -> bool:
-        """Whether no key file is needed."""
-        return self.pepper is not None and self.key_encryption_key is not None
-
-    @property
-    def first_credentials(self) -> Path:
-        """Where a first start without a terminal writes the first client's credentials."""
-        return self.credentials_file or self.data / "first-client.json"
+from clientry.settings.database_url import DatabaseUrl
+from clientry.settings.declared import SETTINGS, Settings
+from clientry.settings.kinds import is_loopback
+from clientry.settings.setting import Setting
 
 
 class Loaded(Struct, frozen=True):
@@ -113,65 +20,6 @@ class Loaded(Struct, frozen=True):
 
     settings: Settings
     sources: dict[str, str]
-
-
-SETTINGS: Final = (
-    Setting("data", path, Path("clientry-data"), "The data directory: database, pepper and key-encryption key."),
-    Setting(
-        "database",
-        database_url,
-        None,
-        "sqlite:PATH, or postgresql://USER@HOST[,HOST…]/DATABASE. Default: clientry.db in the data directory.",
-    ),
-    Setting(
-        "database_connections",
-        whole_number(1, 1000),
-        10,
-        "PostgreSQL transactions at a time, each worker; two more connections are for look-ups.",
-    ),
-    Setting("workers", whole_number(1, 256), 1, "Processes that serve; a dead one is replaced."),
-    Setting("host", some_text, "127.0.0.1", "The address to listen on."),
-    Setting("port", whole_number(0, 65535), 8080, "The port to listen on; 0 picks a free one."),
-    Setting(
-        "public_url", absolute_url, None, "What every absolute URL starts with; the issuer. Default: where it listens."
-    ),
-    Setting("tls_cert", path, None, "Certificate chain in PEM."),
-    Setting("tls_key", path, None, "Private key of the certificate in PEM."),
-    Setting("behind_proxy", switch, False, "A proxy terminates TLS; needs public_url."),
-    Setting("trusted_proxies", networks, ("127.0.0.0/8", "::1/128"), "Whose forwarded headers count, behind a proxy."),
-    Setting("pepper_file", path, None, "The key of the secrets' hashes. Default: pepper in the data directory."),
-    Setting("pepper", hidden_text, None, "The pepper itself, 32 bytes in hexadecimal.", variable_only=True),
-    Setting("key_encryption_key_file", path, None, "What the signing keys are encrypted under. Default: as above."),
-    Setting("key_encryption_key", hidden_text, None, "The key-encryption key itself, as above.", variable_only=True),
-    Setting("credentials_file", path, None, "Where a first start without a terminal leaves the first credentials."),
-    Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
-    Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
-    Setting("signing_algorithm", one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),
-    Setting("secret_prefix", secret_prefix, "cs_", "What new client secrets start with."),
-    Setting(
-        "restore_window",
-        whole_number(0, 31_536_000),
-        2_592_000,
-        "Seconds within which a deleted client can be restored; then what is left of it is deleted for good.",
-    ),
-    Setting("products", products, DEFAULT_PRODUCTS, "What the API consists of: name, audience, description."),
-    Setting("cors_origins", origins, ("*",), "Origins whose pages may read answers."),
-    Setting("cors_credentials", switch, False, "Whether those pages may send credentials."),
-    Setting("log_format", one_of(LogFormat), LogFormat.AUTO, "auto, console or json."),
-    Setting("log_level", one_of(LogLevel), LogLevel.INFO, "debug, info, warning or error."),
-    Setting("access_log", switch, True, "Whether each request has a line in the log."),
-    Setting("header_timeout", whole_number(1, 3600), 10, "Seconds that a request's head may take to arrive."),
-    Setting("body_timeout", whole_number(1, 3600), 10, "Seconds that a request's body may take to arrive."),
-    Setting("keep_alive", whole_number(1, 3600), 75, "Seconds that an idle connection stays open."),
-    Setting("max_connections", whole_number(1, 1_000_000), 1000, "Connections at a time."),
-    Setting(
-        "drain_delay",
-        whole_number(0, 3600),
-        0,
-        "Seconds that a server asked to stop says so on /readyz and goes on, so that a load balancer sees it.",
-    ),
-    Setting("drain_timeout", whole_number(0, 3600), 20, "Seconds that requests under way have to finish at the end."),
-)
 
 
 def load(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Loaded:
@@ -253,8 +101,3 @@ def _refuse_contradictions(settings: Settings) -> None:
         )
     if settings.cors_credentials and settings.cors_origins == ("*",):
         raise ConfigurationError("cors_credentials needs cors_origins: not every page may send credentials.")
-
-
-def shown(settings: Settings) -> dict[str, object]:
-    """Return the settings as values that JSON has; there is no secret among them."""
-    return {name: msgspec.to_builtins(value, enc_hook=str) for name, value in structs.asdict(settings).items()}

@@ -13,7 +13,7 @@ from clientry.records.client import Client
 from clientry.records.identifier import CLIENT_PREFIX, is_id
 from clientry.records.secret import Pepper
 from clientry.storage import Storage
-from clientry.tokens.uses import UsageLog
+from clientry.tokens.uses import Uses
 
 FAILURE_DEADLINE: Final = 0.010
 """Seconds from the start of a request to the answer of every failed authentication, so that its cause cannot be timed."""
@@ -50,11 +50,11 @@ class PresentedCredentials(Struct, frozen=True):
 class ClientAuthentication:
     """Tells which client asks, and notes that its secret was used."""
 
-    def __init__(self, storage: Storage, clock: Clock, pepper: Pepper, usage: UsageLog) -> None:
+    def __init__(self, storage: Storage, clock: Clock, pepper: Pepper, uses: Uses) -> None:
         self._storage = storage
         self._clock = clock
         self._pepper = pepper
-        self._usage = usage
+        self._uses = uses
 
     async def authenticate(self, presented: PresentedCredentials) -> Client:
         """Return the client.
@@ -99,5 +99,5 @@ class ClientAuthentication:
             return "expired client"
         if credentials.client.suspended:
             return "suspended account"
-        self._usage.note(credentials.secrets, index, int(now), presented.address, presented.user_agent)
+        self._uses.note(credentials.secrets, index, int(now), presented.address, presented.user_agent)
         return credentials.client

@@ -1,0 +1,30 @@
+"""Values of settings that are neither numbers nor plain texts."""
+
+from enum import StrEnum
+
+
+class LogFormat(StrEnum):
+    """How lines look."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class HiddenText:
+    """A text that is in no repr, and that no encoder looks into. `text`: the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "***"
