@@ -84,7 +84,7 @@ class Tenants(RuleBasedStateMachine):
 
     @rule(node=node)
     def uses_are_written(self, node: int) -> None:
-        self.nodes.run(self.nodes.nodes[node].usage.write())
+        self.nodes.run(self.nodes.nodes[node].use_writer.write())
         self.world.write_uses(node)
 
     @rule(node=node)

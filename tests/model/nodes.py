@@ -12,7 +12,7 @@ from tests.support.wire import TOKEN_PATH, Reply
 
 from clientry.installation import install
 from clientry.opening import Registry, open_registry
-from clientry.records.caller import operator
+from clientry.records.caller import Operator
 from clientry.server import Node, assemble
 from clientry.settings import load
 
@@ -88,4 +88,4 @@ class Nodes:
     @property
     def operator(self) -> Any:
         """The operator as a caller."""
-        return operator("model")
+        return Operator(request_id="model")

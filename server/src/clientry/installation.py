@@ -13,7 +13,7 @@ from clientry.errors import ConfigurationError
 from clientry.randomness import Random
 from clientry.records import audit_event, secret, signing_key
 from clientry.records.account import Account, AccountStatus
-from clientry.records.caller import operator
+from clientry.records.caller import Operator
 from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.records.idempotency import AnswerKeys
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
@@ -161,7 +161,7 @@ async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock
     """
     occasion, second_occasion = draw_occasion(clock, random), draw_occasion(clock, random)
     now = int(occasion.now)
-    caller = operator(request_id=random.bytes(16).hex())
+    caller = Operator(request_id=random.bytes(16).hex())
     account = _root_account(new_id(ACCOUNT_PREFIX, clock, random), settings, now)
     client = _first_client(new_id(CLIENT_PREFIX, clock, random), account, now)
     client_secret = secret.generate(random, settings.secret_prefix)

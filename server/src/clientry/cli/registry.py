@@ -8,7 +8,7 @@ from msgspec import Struct
 from clientry.cli.output import print_json
 from clientry.http.api.pagination import ListQuery, Pager
 from clientry.opening import Registry
-from clientry.records.caller import Caller, operator
+from clientry.records.caller import Caller, Operator
 from clientry.registry.listing import Listing, PageRequest
 from clientry.server import public_url
 
@@ -17,7 +17,7 @@ RecordT = TypeVar("RecordT")
 
 def as_operator(registry: Registry) -> Caller:
     """Return the caller that a command is."""
-    return operator(registry.random.bytes(16).hex())
+    return Operator(request_id=registry.random.bytes(16).hex())
 
 
 def page_request(size: int, number: int) -> PageRequest:

@@ -13,7 +13,7 @@ from clientry.opening import Registry, open_registry
 from clientry.records import secret
 from clientry.records.account import Account, AccountStatus
 from clientry.records.audit_event import difference
-from clientry.records.caller import operator
+from clientry.records.caller import Operator
 from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
 from clientry.records.secret import ClientSecret
@@ -84,7 +84,7 @@ class _Seeder:
     def __init__(self, registry: Registry, credentials: IO[str] | None) -> None:
         self._registry = registry
         self._credentials = credentials
-        self._caller = operator(registry.random.bytes(16).hex())
+        self._caller = Operator(request_id=registry.random.bytes(16).hex())
         self._now = int(registry.clock.now())
 
     async def add_top(self, planting: Planting) -> Account:

@@ -27,7 +27,6 @@ from clientry.oauth2 import ServerError
 from clientry.records.caller import Caller
 from clientry.records.product import Product
 from clientry.records.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
-from clientry.registry.operation import require
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 
@@ -205,7 +204,7 @@ def _guarded(operation: Operation, parts: Parts) -> Endpoint:
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         caller = await bearer.caller(scope)
         if needs is not None:
-            require(caller, needs)
+            caller.require(needs)
         if idempotency is not None:
             return await idempotency.answer(caller, scope, receive, handler)
         return await handler(caller, scope, receive)

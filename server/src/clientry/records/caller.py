@@ -1,66 +1,163 @@
-"""The caller: the authenticated party of a request. Every operation takes it first."""
+"""The caller: the authenticated party of a request. Every operation takes it first.
+
+A closed union: each kind of caller says its own rights, and whoever asks for them is asked about every kind by the type checker.
+What a kind does not say it does not have.
+"""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, structs
 
+from clientry.errors import AccessDenied
 from clientry.records.account import Account
-from clientry.records.client import Client
+from clientry.records.client import Client, ClientType, products_held
 from clientry.records.idempotency import Once
+from clientry.records.product import Catalogue
 
 OPERATOR: Final = "operator"
 ITSELF: Final = "clientry"
 
+CallerT = TypeVar("CallerT", bound="_Asking")
 
-class Caller(Struct, frozen=True):
-    """Who asks, from where, under which request.
+
+class _Asking(Struct, frozen=True, kw_only=True):
+    """What is known of every request.
 
     Attributes:
-        client: the registered client behind the request, as it stands now; None for the operator at the machine,
-            who may do everything.
-        scopes: what the request's token grants, cut down to what the client is still registered for.
         request_id: names the request in logs and audit events.
         address: the address that the request came from; empty at the machine.
-        machine: who is named in audit events where there is no client.
-        account: the account below the client's own that its token was narrowed to, None: it was not.
         once: names the request where it carries an idempotency key: its change is made once, however often it is asked for.
     """
 
-    client: Client | None
-    scopes: frozenset[str]
     request_id: str
     address: str = ""
-    machine: str = OPERATOR
-    account: Account | None = None
     once: Once | None = None
+
+
+class Operator(_Asking, frozen=True, kw_only=True):
+    """Whoever runs commands at the machine: may do everything, in every account."""
 
     @property
     def actor(self) -> str:
-        """Who is named in audit events: a client id, `operator`, or `clientry` for what happens by itself."""
-        return self.client.client_id if self.client else self.machine
+        """Who is named in audit events."""
+        return OPERATOR
 
     @property
-    def root(self) -> str | None:
-        """The account whose tree the caller sees; None: every account."""
-        if self.account is not None:
-            return self.account.account_id
-        return self.client.account_id if self.client else None
+    def root(self) -> None:
+        """It sees every account."""
+        return
 
-    def answering(self, render: Callable[[Any], Any]) -> "Caller":
-        """Return the caller of an operation whose answer `render` makes: what a retry is answered with."""
-        return self if self.once is None else structs.replace(self, once=self.once.after(render))
+    @property
+    def own_accounts(self) -> frozenset[str]:
+        """The accounts that it acts for, which it cannot stop: none."""
+        return frozenset()
 
-    def sees(self, account_path: tuple[str, ...]) -> bool:
-        """Tell whether an account with this path lies in the caller's tree."""
-        return self.root is None or self.root in account_path
+    @property
+    def may_stop_the_last_admin(self) -> bool:
+        """Whether it may leave an account that nobody can manage: it can make another admin client."""
+        return True
+
+    def require(self, scope: str) -> None:
+        """Refuse nothing: it holds every scope."""
+
+    def products(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """Return the products that it may grant: every one."""
+        return catalogue.names
 
 
-def operator(request_id: str) -> Caller:
-    """Return the caller that stands for the operator at the machine."""
-    return Caller(client=None, scopes=frozenset(), request_id=request_id)
+class Itself(_Asking, frozen=True, kw_only=True):
+    """What Clientry does without being asked: it ends what was meant to end, in every account."""
+
+    @property
+    def actor(self) -> str:
+        """Who is named in audit events."""
+        return ITSELF
+
+    @property
+    def root(self) -> None:
+        """It sees every account."""
+        return
+
+    @property
+    def own_accounts(self) -> frozenset[str]:
+        """The accounts that it acts for, which it cannot stop: none."""
+        return frozenset()
+
+    @property
+    def may_stop_the_last_admin(self) -> bool:
+        """Whether it may leave an account that nobody can manage: an end that was set comes."""
+        return True
+
+    def require(self, scope: str) -> None:
+        """Refuse: it was asked by nobody, and so nobody's scopes count."""
+        raise AccessDenied(f"The scope {scope} is held by clients.", missing_scope=scope)
+
+    def products(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """Return the products that it may grant: none."""
+        return ()
 
 
-def itself(request_id: str) -> Caller:
-    """Return the caller that stands for what Clientry does without being asked."""
-    return Caller(client=None, scopes=frozenset(), request_id=request_id, machine=ITSELF)
+class ClientCaller(_Asking, frozen=True, kw_only=True):
+    """A registered client, by its access token.
+
+    Attributes:
+        client: the client, as it stands now.
+        scopes: what the request's token grants, cut down to what the client is still registered for.
+        account: the account below the client's own that its token was narrowed to, None: it was not.
+    """
+
+    client: Client
+    scopes: frozenset[str]
+    account: Account | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who is named in audit events."""
+        return self.client.client_id
+
+    @property
+    def root(self) -> str:
+        """The account whose tree it sees."""
+        return self.client.account_id if self.account is None else self.account.account_id
+
+    @property
+    def own_accounts(self) -> frozenset[str]:
+        """The accounts that it acts for, which it cannot stop."""
+        return frozenset((self.client.account_id, self.root))
+
+    @property
+    def may_stop_the_last_admin(self) -> bool:
+        """Whether it may leave an account that nobody can manage: it may not."""
+        return False
+
+    def require(self, scope: str) -> None:
+        """Check that it is an admin client whose token grants `scope`.
+
+        Raises:
+            AccessDenied: it is not, or the token does not.
+        """
+        if self.client.client_type is not ClientType.ADMIN:
+            raise AccessDenied(
+                "An admin client is needed: this token belongs to a standard client, which uses products only."
+            )
+        if scope not in self.scopes:
+            raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
+
+    def products(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """Return the products that it may grant: those it is registered for, whatever its token says (ruling 9)."""
+        return products_held(self.client, catalogue)
+
+
+Caller = Operator | Itself | ClientCaller
+
+
+def sees(caller: Caller, account_path: tuple[str, ...]) -> bool:
+    """Tell whether an account with this path lies in the caller's tree."""
+    root = caller.root
+    return root is None or root in account_path
+
+
+def answering(caller: CallerT, render: Callable[[Any], Any]) -> CallerT:
+    """Return the caller of an operation whose answer `render` makes: what a retry is answered with."""
+    return caller if caller.once is None else structs.replace(caller, once=caller.once.after(render))

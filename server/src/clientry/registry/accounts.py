@@ -19,7 +19,6 @@ from clientry.registry.operation import (
     audited,
     draw_occasion,
     existing_account,
-    require,
     visible_account,
 )
 from clientry.storage import AccountFilter, ClientFilter, ClientStatus, Position, Storage, Transaction
@@ -53,7 +52,7 @@ class AccountRegistry:
         Raises:
             AccessDenied: the caller is no admin client with `accounts:read`.
         """
-        require(caller, ACCOUNTS_READ)
+        caller.require(ACCOUNTS_READ)
         narrowed = structs.replace(wanted, within=caller.root)
         return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.accounts, position), page)
 
@@ -64,7 +63,7 @@ class AccountRegistry:
             AccessDenied: the caller is no admin client with `accounts:read`.
             NotFound: there is none, or not in the caller's tree.
         """
-        require(caller, ACCOUNTS_READ)
+        caller.require(ACCOUNTS_READ)
         found = await self._storage.account(account_id) if is_id(ACCOUNT_PREFIX, account_id) else None
         return visible_account(caller, found)
 
@@ -76,7 +75,7 @@ class AccountRegistry:
             BadRequest: a field is not what it must be, or the tree would become too deep.
             NotFound: the parent is not in the caller's tree, or nowhere.
         """
-        require(caller, ACCOUNTS_WRITE)
+        caller.require(ACCOUNTS_WRITE)
         friendly_name = clean_text("friendly_name", new.friendly_name)
         owner_email = clean_email("owner_email", new.owner_email)
         occasion = draw_occasion(self._clock, self._random)
@@ -116,7 +115,7 @@ class AccountRegistry:
             PreconditionFailed: it has another version.
             Conflict: it is the caller's own, and would be suspended.
         """
-        require(caller, ACCOUNTS_WRITE)
+        caller.require(ACCOUNTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Account:
@@ -141,7 +140,7 @@ class AccountRegistry:
             NotFound: there is no such account, or not in the caller's tree.
             PreconditionFailed: it has another version.
         """
-        require(caller, ACCOUNTS_WRITE)
+        caller.require(ACCOUNTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Account:
@@ -163,7 +162,7 @@ class AccountRegistry:
             PreconditionFailed: it has another version.
             Conflict: it is not empty, or it is the caller's own, or the root account.
         """
-        require(caller, ACCOUNTS_WRITE)
+        caller.require(ACCOUNTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
@@ -194,7 +193,7 @@ async def _parent(caller: Caller, transaction: Transaction, parent_id: str | Non
 
 
 def _is_own(caller: Caller, account: Account) -> bool:
-    return caller.client is not None and account.account_id in (caller.client.account_id, caller.root)
+    return account.account_id in caller.own_accounts
 
 
 def _deed(operation: str, account: Account, old: Account | None, new: Account | None) -> Deed:

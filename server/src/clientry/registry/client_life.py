@@ -7,12 +7,12 @@ from clientry.errors import Conflict
 from clientry.randomness import Random
 from clientry.records import audit_event
 from clientry.records.account import SUSPENDED_CUTOFF
-from clientry.records.caller import Caller, itself
+from clientry.records.caller import Caller, Itself
 from clientry.records.client import Client, ClientChange, ClientType, changed, locked_conflict, restored
 from clientry.records.identifier import CLIENT_PREFIX, is_id
 from clientry.records.scope import CLIENTS_WRITE
 from clientry.registry import operation
-from clientry.registry.operation import Deed, audited, draw_occasion, existing_client, require, visible_client
+from clientry.registry.operation import Deed, audited, draw_occasion, existing_client, visible_client
 from clientry.storage import ClientFilter, Position, Slice, Start, Storage, Transaction
 
 ADMINS_AT_A_TIME: Final = 20
@@ -37,7 +37,7 @@ class ClientLifecycle:
             PreconditionFailed: it has another version.
             Conflict: it is locked, or it is the caller itself, or the account's last admin client: see `keep_an_admin`.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
@@ -61,7 +61,7 @@ class ClientLifecycle:
             NotFound: there is no such client, or not in the caller's tree, or it was deleted too long ago.
             Conflict: its account was deleted.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
         known = is_id(CLIENT_PREFIX, client_id)
 
@@ -88,7 +88,7 @@ class ClientLifecycle:
     async def expire(self, client_id: str) -> None:
         """Disable a client whose end has come, whatever its lock; it got nothing from its last second on."""
         occasion = draw_occasion(self._clock, self._random)
-        caller = itself(occasion.event_id)
+        caller = Itself(request_id=occasion.event_id)
 
         async def body(transaction: Transaction) -> None:
             old = await transaction.clients.get(client_id)
@@ -120,7 +120,7 @@ async def keep_an_admin(caller: Caller, transaction: Transaction, stopped: Clien
     Raises:
         Conflict: no enabled admin client of its account and those below it is left; where it had no end, none without an end.
     """
-    if caller.client is None or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
+    if caller.may_stop_the_last_admin or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
         return
     account = await transaction.accounts.claim(stopped.account_id)
     if account is None or account.path_cutoff >= SUSPENDED_CUTOFF:

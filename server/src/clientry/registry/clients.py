@@ -14,7 +14,6 @@ from clientry.records.client import (
     ClientChange,
     ClientType,
     changed,
-    products_held,
     tokens_revoked,
 )
 from clientry.records.field import clean_products, clean_text, ensure_future
@@ -30,7 +29,6 @@ from clientry.registry.operation import (
     audited,
     draw_occasion,
     existing_client,
-    require,
     visible_client,
 )
 from clientry.storage import ClientFilter, Storage, Transaction
@@ -87,7 +85,7 @@ class ClientRegistry:
         Raises:
             AccessDenied: the caller is no admin client with `clients:read`.
         """
-        require(caller, CLIENTS_READ)
+        caller.require(CLIENTS_READ)
         narrowed = structs.replace(wanted, within=caller.root)
         return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.clients, position), page)
 
@@ -98,7 +96,7 @@ class ClientRegistry:
             AccessDenied: the caller is no admin client with `clients:read`.
             NotFound: there is none, or not in the caller's tree.
         """
-        require(caller, CLIENTS_READ)
+        caller.require(CLIENTS_READ)
         client = await self._storage.client(client_id) if is_id(CLIENT_PREFIX, client_id) else None
         return visible_client(caller, client)
 
@@ -110,7 +108,7 @@ class ClientRegistry:
             BadRequest: a field is not what it must be.
             NotFound: the account is not in the caller's tree, or nowhere.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         new = structs.replace(
             new,
             name=clean_text("name", new.name),
@@ -157,7 +155,7 @@ class ClientRegistry:
                 tree; or it has expired and would be enabled.
             BadRequest: products were set that cannot be, or too many labels.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Client:
@@ -190,7 +188,7 @@ class ClientRegistry:
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> Client:
@@ -204,9 +202,8 @@ class ClientRegistry:
         return await operation.change(self._storage, caller, occasion, body)
 
     def _grantable(self, caller: Caller) -> tuple[str, ...]:
-        """Return the products that the caller may grant: those it is registered for, whatever its token says (ruling 9)."""
-        held = self._catalogue.names if caller.client is None else products_held(caller.client, self._catalogue)
-        return tuple(name for name in held if name in self._catalogue.grantable)
+        """Return the products that the caller may grant, of those that are granted today."""
+        return tuple(name for name in caller.products(self._catalogue) if name in self._catalogue.grantable)
 
     def _check_products(self, caller: Caller, client: Client, change: ClientChange) -> None:
         if not isinstance(change.products, tuple):

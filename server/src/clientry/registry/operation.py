@@ -6,12 +6,12 @@ from typing import TypeVar
 from msgspec import Struct
 
 from clientry.clock import Clock
-from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
+from clientry.errors import NotFound, PreconditionFailed, Unauthorized
 from clientry.randomness import Random
 from clientry.records.account import Account
 from clientry.records.audit_event import Change
-from clientry.records.caller import Caller
-from clientry.records.client import Client, ClientType
+from clientry.records.caller import Caller, ClientCaller, Itself, Operator, sees
+from clientry.records.client import Client
 from clientry.records.idempotency import KEPT_FOR, AnsweredBefore
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
 from clientry.storage import Storage, Transaction
@@ -86,8 +86,14 @@ async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float
     Raises:
         Unauthorized: it was disabled or deleted, its account or the one it acts for suspended, or its tokens were cut off.
     """
-    if caller.client is None:
-        return
+    match caller:
+        case Operator() | Itself():
+            return
+        case ClientCaller():
+            await _client_still_valid(caller, transaction, at)
+
+
+async def _client_still_valid(caller: ClientCaller, transaction: Transaction, at: float) -> None:
     now = await transaction.clients.get(caller.client.client_id)
     if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
@@ -96,22 +102,6 @@ async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float
     account = await transaction.accounts.get(caller.account.account_id)
     if account is None or account.path_cutoff != caller.account.path_cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
-
-
-def require(caller: Caller, scope: str) -> None:
-    """Check that the caller is an admin client, or the operator, whose token grants `scope`.
-
-    Raises:
-        AccessDenied: it is not, or the token does not.
-    """
-    if caller.client is None:
-        return
-    if caller.client.client_type is not ClientType.ADMIN:
-        raise AccessDenied(
-            "An admin client is needed: this token belongs to a standard client, which uses products only."
-        )
-    if scope not in caller.scopes:
-        raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
 
 
 async def account_in_tree(caller: Caller, transaction: Transaction, field: str, account_id: str | None) -> Account:
@@ -125,7 +115,7 @@ async def account_in_tree(caller: Caller, transaction: Transaction, field: str, 
         account = await transaction.accounts.root()
     else:
         account = await transaction.accounts.hold(wanted) if is_id(ACCOUNT_PREFIX, wanted) else None
-    if account is None or not caller.sees(account.path):
+    if account is None or not sees(caller, account.path):
         raise NotFound(f"{field}: there is no such account.")
     return account
 
@@ -136,7 +126,7 @@ def visible_account(caller: Caller, account: Account | None) -> Account:
     Raises:
         NotFound: there is none, or not in the caller's tree: the answer is the same.
     """
-    if account is None or not caller.sees(account.path):
+    if account is None or not sees(caller, account.path):
         raise NotFound("There is no such account.")
     return account
 
@@ -163,7 +153,7 @@ def visible_client(caller: Caller, client: Client | None) -> Client:
     Raises:
         NotFound: there is none, or not in the caller's tree: the answer is the same.
     """
-    if client is None or not caller.sees(client.account_path):
+    if client is None or not sees(caller, client.account_path):
         raise NotFound("There is no such client.")
     return client
 

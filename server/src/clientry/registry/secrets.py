@@ -10,7 +10,7 @@ from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict, NotFound
 from clientry.randomness import Random
 from clientry.records import secret
-from clientry.records.caller import Caller, itself
+from clientry.records.caller import Caller, Itself
 from clientry.records.client import Client, locked_conflict
 from clientry.records.field import ensure_future
 from clientry.records.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
@@ -22,7 +22,6 @@ from clientry.registry.operation import (
     audited,
     draw_occasion,
     existing_client,
-    require,
     visible_client,
 )
 from clientry.storage import Snapshot, Storage, Transaction
@@ -95,7 +94,7 @@ class SecretRegistry:
             AccessDenied: the caller is no admin client with `clients:read`.
             NotFound: there is no such client, or not in the caller's tree.
         """
-        require(caller, CLIENTS_READ)
+        caller.require(CLIENTS_READ)
         now = self._clock.now()
 
         async def body(snapshot: Snapshot) -> tuple[ShownSecret, ...]:
@@ -114,7 +113,7 @@ class SecretRegistry:
             BadRequest: the new one would end before the others.
             Conflict: the client is locked, or would have three live secrets.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
         now = int(occasion.now)
         client_secret = secret.generate(self._random, self._secret_prefix)
@@ -162,7 +161,7 @@ class SecretRegistry:
             NotFound: there is no such client or live secret, or not in the caller's tree.
             Conflict: the client is enabled, and this is its last live secret.
         """
-        require(caller, CLIENTS_WRITE)
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
@@ -193,7 +192,7 @@ class SecretRegistry:
             at: when, in seconds since 1970-01-01T00:00:00Z.
         """
         occasion = draw_occasion(self._clock, self._random)
-        caller = itself(occasion.event_id)
+        caller = Itself(request_id=occasion.event_id)
 
         async def body(transaction: Transaction) -> None:
             client = await transaction.clients.get(client_id)
@@ -214,7 +213,7 @@ class SecretRegistry:
     async def retire_silent(self, client_id: str) -> None:
         """End those secrets of a client that nobody has used for as long as they may be silent, while a newer one is in use."""
         occasion = draw_occasion(self._clock, self._random)
-        caller = itself(occasion.event_id)
+        caller = Itself(request_id=occasion.event_id)
 
         async def body(transaction: Transaction) -> None:
             client = await transaction.clients.get(client_id)

@@ -11,7 +11,7 @@ from clientry.http.api.representations import account_body, encode
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Headers, Receive, Scope
 from clientry.records.account import Account, AccountChange, AccountStatus
-from clientry.records.caller import Caller
+from clientry.records.caller import Caller, answering
 from clientry.records.field import clean_email, clean_text
 from clientry.registry.accounts import AccountRegistry, NewAccount
 from clientry.storage import AccountFilter
@@ -55,7 +55,7 @@ class AccountHandlers:
         body = await read_json(scope, receive, CreateAccount, self._body_timeout, JSON_TYPES)
         parent_id = body.parent_id if isinstance(body.parent_id, str) else None
         new = NewAccount(body.friendly_name, body.owner_email, parent_id)
-        return self._created(await self._registry.create(caller.answering(self._created), new))
+        return self._created(await self._registry.create(answering(caller, self._created), new))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/accounts/{account_id}`."""
@@ -70,7 +70,7 @@ class AccountHandlers:
     async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/accounts/{account_id}/revoke_tokens`; a body is not read."""
         account_id = scope["path_params"]["account_id"]
-        return _one(await self._registry.revoke_tokens(caller.answering(_one), account_id, if_match(scope)))
+        return _one(await self._registry.revoke_tokens(answering(caller, _one), account_id, if_match(scope)))
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/accounts/{account_id}`."""

@@ -12,7 +12,7 @@ from clientry.errors import BadRequest, Unauthorized
 from clientry.http.exchange import Scope, header_values
 from clientry.records import access_token
 from clientry.records.access_token import Claims
-from clientry.records.caller import Caller
+from clientry.records.caller import ClientCaller
 from clientry.records.client import scopes_held
 from clientry.records.signing_key import KeyRing
 from clientry.storage import Storage
@@ -35,7 +35,7 @@ class BearerAuthentication:
         self._clock = clock
         self._verified: dict[bytes, Claims] = {}
 
-    async def caller(self, scope: Scope) -> Caller:
+    async def caller(self, scope: Scope) -> ClientCaller:
         """Return the caller of a request.
 
         Raises:
@@ -53,7 +53,13 @@ class BearerAuthentication:
                 raise _no_longer_good()
         scope["clientry.client_id"] = client.client_id
         granted = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, self._issuer.catalogue))
-        return Caller(client, granted, scope["clientry.request_id"], scope["clientry.address"], account=account)
+        return ClientCaller(
+            request_id=scope["clientry.request_id"],
+            address=scope["clientry.address"],
+            client=client,
+            scopes=granted,
+            account=account,
+        )
 
     def _claims(self, token: str) -> Claims:
         digest = hashlib.sha256(token.encode()).digest()

@@ -10,7 +10,7 @@ from clientry.http.api.pagination import ListQuery, Pager, read_query
 from clientry.http.api.representations import client_body, created_body, encode
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
-from clientry.records.caller import Caller
+from clientry.records.caller import Caller, answering
 from clientry.records.client import Client, ClientChange, ClientType
 from clientry.records.field import (
     clean_email,
@@ -87,7 +87,7 @@ class ClientHandlers:
         body = await read_json(scope, receive, CreateClient, self._body_timeout, JSON_TYPES)
         account_id = body.account_id if isinstance(body.account_id, str) else None
         new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
-        return self._created(await self._registry.create(caller.answering(self._created), new))
+        return self._created(await self._registry.create(answering(caller, self._created), new))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/clients/{client_id}`."""
@@ -109,12 +109,12 @@ class ClientHandlers:
     async def restore(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/restore`; a body is not read."""
         client_id = scope["path_params"]["client_id"]
-        return self._one(await self._lifecycle.restore(caller.answering(self._one), client_id))
+        return self._one(await self._lifecycle.restore(answering(caller, self._one), client_id))
 
     async def revoke_tokens(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/revoke_tokens`; a body is not read."""
         client_id = scope["path_params"]["client_id"]
-        return self._one(await self._registry.revoke_tokens(caller.answering(self._one), client_id, if_match(scope)))
+        return self._one(await self._registry.revoke_tokens(answering(caller, self._one), client_id, if_match(scope)))
 
     def _created(self, created: CreatedClient) -> Answer:
         location = f"{self._public_url}/v1/clients/{created.client.client_id}".encode()

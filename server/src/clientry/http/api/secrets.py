@@ -8,7 +8,7 @@ from clientry.errors import BadRequest
 from clientry.http.api.representations import created_secret_body, encode, shown_secret_body
 from clientry.http.bodies import JSON_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
-from clientry.records.caller import Caller
+from clientry.records.caller import Caller, answering
 from clientry.records.field import clean_duration, clean_moment
 from clientry.records.secret import MAX_OVERLAP, MIN_SILENCE
 from clientry.registry.secrets import CreatedSecret, NewSecret, SecretRegistry
@@ -44,7 +44,7 @@ class SecretHandlers:
         body = await read_json(scope, receive, CreateSecret, self._body_timeout, JSON_TYPES)
         new = _new_secret(body)
         client_id = scope["path_params"]["client_id"]
-        return _created(await self._registry.create(caller.answering(_created), client_id, new))
+        return _created(await self._registry.create(answering(caller, _created), client_id, new))
 
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/clients/{client_id}/secrets/{secret_id}`."""
