@@ -2,9 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -42,8 +43,9 @@ def engines() -> Generator[tuple[Path, dict[str, Engine]]]:
             postgres.remove()
 
 
-def configure(data: Path, database: str | None) -> None:
-    """Make a data directory that says where its database is; None: in it."""
+def configure(data: Path, database: str | None, more: Mapping[str, int | str] = MappingProxyType({})) -> None:
+    """Make a data directory that says where its database is; None: in it. `more`: further settings."""
     data.mkdir(mode=0o700)
-    if database is not None:
-        (data / "clientry.toml").write_text(f"database = {json.dumps(database)}\n")
+    settings = dict(more) if database is None else {**more, "database": database}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    (data / "clientry.toml").write_text("".join(lines))

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from tests.support.server import CURRENT
 
 from bench import servers
 from bench.cost import Measured, measured
@@ -83,7 +84,7 @@ def populate(folder: Path, name: str, engine: Engine, *seed: str) -> Planted:
 
 
 def _clientry(*arguments: str, data: Path) -> dict[str, str]:
-    command = [str(servers.CLIENTRY), *arguments, "--data", str(data), "--json"]
+    command = [*CURRENT, *arguments, "--data", str(data), "--json"]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.revision import Program
+from tests.support.server import CURRENT
+
 HERE = Path(__file__).parent
-CLIENTRY = Path(sys.executable).with_name("clientry")
 TOKEN = "/api-services/v1/auth/token"
 
 
@@ -26,17 +29,27 @@ def free_port() -> int:
 class Process:
     """A server: started with the context, ended with it."""
 
-    def __init__(self, command: list[str], port: int, ready: str) -> None:
+    def __init__(self, command: list[str], port: int, ready: str, tls: ssl.SSLContext | None = None) -> None:
         self._command = command
-        self.url = f"http://127.0.0.1:{port}"
+        self._tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self._ready = self.url + ready
 
-    def __enter__(self) -> "Process":
+    def spawn(self) -> None:
+        """Start it, and do not wait for it."""
         with open("/tmp/clientry-bench.log", "ab") as log:  # noqa: S108, PTH123
             self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+
+    def end(self) -> None:
+        """Ask it to end, and wait for that."""
+        self.process.terminate()
+        self.process.wait(20)
+
+    def __enter__(self) -> "Process":
+        self.spawn()
         for _ in range(400):
             try:
-                with urllib.request.urlopen(self._ready, timeout=2):  # noqa: S310
+                with urllib.request.urlopen(self._ready, timeout=2, context=self._tls):  # noqa: S310
                     return self
             except OSError:
                 time.sleep(0.025)
@@ -46,8 +59,7 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.terminate()
-        self.process.wait(20)
+        self.end()
 
     def resident_megabytes(self) -> float:
         """Return the memory that the process holds; the pages of a database's file that it looks into are the system's."""
@@ -62,17 +74,24 @@ def ceiling() -> Process:
     return Process([sys.executable, "-m", "bench.ceiling", str(port)], port, "/")
 
 
-def initialise(data: Path, program: tuple[str, ...] = (str(CLIENTRY),)) -> dict[str, str]:
-    """Make a data directory and return its first client's credentials. `program`: the command that is Clientry."""
+def initialise(data: Path, program: Program = CURRENT) -> dict[str, str]:
+    """Make a data directory and return its first client's credentials."""
     command = [*program, "init", "--data", str(data), "--owner-email", "bench@example.com", "--json"]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def clientry(data: Path, workers: int = 1, program: tuple[str, ...] = (str(CLIENTRY),)) -> Process:
-    """Return Clientry on a data directory, with its log of every request."""
+def clientry(data: Path, workers: int = 1, program: Program = CURRENT, tls: ssl.SSLContext | None = None) -> Process:
+    """Return Clientry on a data directory, with its log of every request.
+
+    Args:
+        data: the directory.
+        workers: how many.
+        program: the command that is Clientry.
+        tls: what its certificate is checked with, None: it has none.
+    """
     port = free_port()
     command = [*program, "serve", "--data", str(data), "--port", str(port), "--workers", str(workers)]
-    return Process(command, port, "/readyz")
+    return Process(command, port, "/readyz", tls)
 
 
 def peer() -> Process | str:

@@ -1,7 +1,6 @@
 """What is measured, and the rounds: A B C … A B C …, so that a machine whose speed drifts slows all alike."""
 
 import statistics
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,8 @@ from msgspec import Struct
 
 from bench import servers
 from bench.load import LoadError, Sample, load
+from bench.place import NEW_CLIENT
+from bench.starting import start
 
 DISTINCT_TOKENS = 1000
 
@@ -64,7 +65,7 @@ def measure(data: Path, *, seconds: float, rounds: int, tokens: int, tell: Calla
     """
     first = servers.initialise(data)
     body = servers.form(first["client_id"], first["client_secret"])
-    first_token = statistics.median(_start_to_token(data, body) for _ in range(3))
+    first_token = statistics.median(start(data, body).seconds for _ in range(3))
     peer = servers.peer()
     with ExitStack() as running:
         bare = running.enter_context(servers.ceiling())
@@ -112,15 +113,8 @@ def _workloads(bare: servers.Process, ours: servers.Process, client_id: str, bod
         Workload("get by id, one token", lambda s: load(one, s, None, header)),
         Workload("get by id, 1000 tokens", lambda s: load(one, s, "tokens.lua", (str(many),))),
         Workload("list, first page of 20", lambda s: load(page, s, None, header)),
-        Workload("create", lambda s: load(f"{ours.url}/v1/clients", s, "create.lua", (token,))),
+        Workload("create", lambda s: load(f"{ours.url}/v1/clients", s, "create.lua", (token, NEW_CLIENT))),
     ]
-
-
-def _start_to_token(data: Path, body: str) -> float:
-    started = time.perf_counter()
-    with servers.clientry(data) as ours:
-        servers.access_token(ours.url, body)
-        return time.perf_counter() - started
 
 
 def _memory(ours: servers.Process, body: str, tokens: int, tell: Callable[[str], None]) -> tuple[float, float]:

@@ -15,6 +15,11 @@ def program_of(revision: str, folder: Path) -> Program:
     """Lay the sources of a revision into a folder, and return the command that runs them with the libraries of today."""
     with tarfile.open(fileobj=io.BytesIO(_git("archive", revision, "server", "contract"))) as packed:
         packed.extractall(folder, filter="data")
+    return program_in(folder)
+
+
+def program_in(folder: Path) -> Program:
+    """Return the command that runs the sources that lie in a folder, with the libraries of today."""
     return ("env", f"PYTHONPATH={folder / 'server' / 'src'}", sys.executable, "-m", "clientry")
 
 
