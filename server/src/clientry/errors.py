@@ -3,11 +3,12 @@
     RegistryError
     ├── BadRequest 40400            ├── PayloadTooLarge 40413
     ├── Unauthorized 40401          ├── UnsupportedMediaType 40415
-    ├── AccessDenied 40403          ├── TooManyRequests 40429
-    ├── NotFound 40404              ├── InternalError 40500
-    ├── MethodNotAllowed 40405      ├── BadGateway 40502
-    ├── Conflict 40409              ├── Unavailable 40503
-    └── PreconditionFailed 40412    └── GatewayTimeout 40504
+    ├── AccessDenied 40403          ├── ExpectationFailed 40417
+    ├── NotFound 40404              ├── TooManyRequests 40429
+    ├── MethodNotAllowed 40405      ├── InternalError 40500
+    ├── Conflict 40409              ├── BadGateway 40502
+    └── PreconditionFailed 40412    ├── Unavailable 40503
+                                    └── GatewayTimeout 40504
 
 A code is 40000 + the HTTP status. Beside them stands `StorageUnavailable`, which is no refusal but a fault:
 each surface renders it in its own form.
@@ -142,6 +143,14 @@ class UnsupportedMediaType(RegistryError):
     remedy = "Send the body as application/json in UTF-8."
 
 
+class ExpectationFailed(RegistryError):
+    """The request expects something that this server does not do."""
+
+    status = 417
+    title = "Expectation failed"
+    remedy = "Leave out the Expect header field, or send 'Expect: 100-continue', which is the only one that is met."
+
+
 class TooManyRequests(RegistryError):
     """The caller asks more often than it may."""
 
@@ -196,12 +205,16 @@ DICTIONARY: Final[tuple[type[RegistryError], ...]] = (
     PreconditionFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
+    ExpectationFailed,
     TooManyRequests,
     InternalError,
     BadGateway,
     Unavailable,
     GatewayTimeout,
 )
+
+BY_STATUS: Final = {error.status: error for error in DICTIONARY}
+"""The refusals by their HTTP status."""
 
 
 class StorageUnavailable(Exception):

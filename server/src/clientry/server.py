@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
-from clientry.errors import BadRequest, StorageUnavailable, Unavailable
+from clientry.clock import Clock
+from clientry.errors import BY_STATUS, StorageUnavailable
 from clientry.http.api.accounts import AccountHandlers
 from clientry.http.api.bearer import BearerAuthentication
 from clientry.http.api.clients import ClientHandlers
@@ -32,7 +33,7 @@ from clientry.http.problems import Problems
 from clientry.http.request_log import RequestLog, proxies
 from clientry.installation import FirstClient, install, is_installed
 from clientry.opening import Registry, open_registry
-from clientry.process import READY, Limits, Listener, Refusals, Signs, Supervisor, bind, run
+from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, bind, run
 from clientry.process.logs import Logs
 from clientry.records.access_token import Issuer
 from clientry.registry.signing_keys import open_key_ring
@@ -40,9 +41,6 @@ from clientry.settings import Settings
 from clientry.tokens.client_authentication import ClientAuthentication
 from clientry.tokens.issuing import TokenEndpoint
 from clientry.tokens.uses import Uses
-
-BACKLOG: Final = 2048
-"""Connections that may wait to be taken by a worker."""
 
 _log = structlog.get_logger("clientry.server")
 
@@ -160,7 +158,7 @@ async def _serve(
 
     signs = Signs(on_serving, node.readiness.drain)
     async with _beside(node.housekeeping.run(), node.use_writer.run()):
-        code = await run(node.app, _listener(registry.settings, url), taken, signs, lifeline)
+        code = await run(node.app, _listener(registry.settings, url, registry.clock), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
         await node.use_writer.write()
     if lifeline is None:
@@ -234,22 +232,17 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
     )
 
 
-def _listener(settings: Settings, url: str) -> Listener:
-    refusal = Problems(url).registry_body
+def _listener(settings: Settings, url: str, clock: Clock) -> Listener:
+    problems = Problems(url)
     return Listener(
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
-        keep_alive=settings.keep_alive,
         drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
         limits=Limits(
-            header_timeout=settings.header_timeout,
+            times=Times(settings.header_timeout, settings.body_timeout, settings.keep_alive),
             max_connections=settings.max_connections,
-            refusals=Refusals(
-                malformed=refusal(BadRequest("This is not an HTTP request.")),
-                head_too_large=refusal(BadRequest("The request line and headers have more than 16384 bytes.")),
-                head_too_slow=refusal(BadRequest("The request line and headers did not arrive in time.")),
-                overloaded=refusal(Unavailable("There are too many connections right now.")),
-            ),
+            refusal=lambda status, reason: problems.registry_body(BY_STATUS[status](reason)),
         ),
+        clock=clock,
     )

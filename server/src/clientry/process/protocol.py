@@ -1,267 +1,289 @@
-"""uvicorn's HTTP protocol with bounds: on the size of a request's head, on the time it takes, on what comes after an answer.
+"""The asyncio shell around a connection: it moves bytes between a transport, the state machine and the application.
 
-Of itself it accepts 30 MB of headers and keeps a half-sent head open for ever.
+It decides nothing about HTTP. What may be received, for how long and how much is the machine's business (`connection.py`); what an
+answer looks like is the exchange's.
 """
 
 import asyncio
-from typing import Any, Final, cast
+import ssl
+from typing import Final
+from urllib.parse import unquote
 
-from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+import structlog
 
-MAX_HEAD: Final = 16_384
-"""Bytes of the request line and the headers."""
-MAX_READ: Final = 262_144
-"""Bytes that the event loop hands over at most at a time."""
-MAX_DISCARDED: Final = 1_048_576
-"""Bytes of a body that are thrown away after its answer, so that the client can read it, before the connection is broken."""
+from clientry.process.connection import Connection
+from clientry.process.events import Event, Gone, More, Refusal, Request
+from clientry.process.exchange import STATUS_LINES, Exchange
+from clientry.process.shared import Shared
+from clientry.process.states import MAX_BODY_HELD, Late, State
 
-
-OVERLOAD_PAUSE: Final = 0.5
-"""Seconds that a connection too many waits for its refusal."""
-
-
-class Refusals(Struct, frozen=True):
-    """Bodies of the answers that are given before a request reaches the application; JSON.
-
-    Attributes:
-        malformed: it is no HTTP.
-        head_too_large: request line and headers are larger than `MAX_HEAD`.
-        head_too_slow: they did not arrive in time.
-        overloaded: there are too many connections.
-    """
-
-    malformed: bytes
-    head_too_large: bytes
-    head_too_slow: bytes
-    overloaded: bytes
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_log = structlog.get_logger("clientry.connection")
 
 
-class Limits(Struct, frozen=True):
-    """What one client may take.
+class HttpProtocol(asyncio.Protocol):
+    """One connection. `machine`: its state."""
 
-    Attributes:
-        header_timeout: seconds that request line and headers may take.
-        max_connections: connections at a time; requests on further ones are refused.
-        refusals: what the refused are told.
-    """
+    __slots__ = (
+        "_exchange",
+        "_handshake",
+        "_is_one_too_many",
+        "_is_paused",
+        "_keep_alive",
+        "_peer",
+        "_shared",
+        "_transport",
+        "_unread",
+        "_writable",
+        "machine",
+    )
 
-    header_timeout: float
-    max_connections: int
-    refusals: Refusals
+    _transport: asyncio.Transport
 
-
-class Shared:
-    """What the connections of a process share: whether it is ending, and the answers of one turn of the event loop.
-
-    Whole answers are written together at the turn's end. Each write to a client that sleeps wakes it, which costs as much as
-    signing a token where processors are virtual; the second write to a client that is awake costs a fraction. A request that is
-    alone waits for nobody.
-
-    Attributes:
-        ending: every connection ends with its next answer, so that its client goes elsewhere in good order.
-    """
-
-    def __init__(self) -> None:
-        self.ending = False
-        self._answers: list[tuple[RequestResponseCycle, bytes]] = []
-
-    def put(self, cycle: RequestResponseCycle, answer: bytes) -> None:
-        """Take an answer."""
-        if not self._answers:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._answers.append((cycle, answer))
-
-    def _flush(self) -> None:
-        answers, self._answers = self._answers, []
-        for cycle, answer in answers:
-            if not cycle.transport.is_closing():
-                cycle.transport.write(answer)
-            cycle.message_event.set()
-            cycle.on_response()
-
-
-class _HeadTooLarge(Exception):
-    """The head has more bytes than it may."""
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """One connection."""
-
-    def __init__(self, limits: Limits, shared: Shared, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._limits = limits
+    def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
-        self._raw_bytes = 0
-        self._in_head = True
-        self._discarded = 0
+        self._exchange: Exchange | None = None
+        self._handshake: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._keep_alive: bool | None = None
+        self._unread = 0
         self._is_one_too_many = False
-        self._refusal = limits.refusals.malformed
+        self._is_paused = False
+        self.machine = Connection(shared.limits.times, shared.time(), secure=shared.tls is not None)
+
+    @property
+    def deadline(self) -> float:
+        """When the state that it is in has lasted too long."""
+        return self.machine.deadline
+
+    # What the transport tells.
+
+    def accepted(self, handshake: asyncio.Task[None]) -> None:
+        """Count from now on, while TLS is being agreed on."""
+        self._handshake = handshake
+        self._shared.add(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock: a connection that says nothing is closed."""
-        super().connection_made(transport)
-        self._is_one_too_many = len(self.connections) > self._limits.max_connections
-        self._start_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop_timer()
-        super().connection_lost(exc)
+        """Begin: from now on requests may come."""
+        shared = self._shared
+        self._transport = transport
+        self._peer = transport.get_extra_info("peername")
+        if self._handshake is not None:
+            self._handshake = None
+            self.machine.secured()
+        elif shared.is_crowded:
+            self.abort()
+        else:
+            shared.add(self)
+        self._is_one_too_many = len(shared.connections) > shared.limits.max_connections
 
     def data_received(self, data: bytes) -> None:
-        """Count, and pass on."""
-        if self._in_head:
-            self._raw_bytes += len(data)
-            if self._raw_bytes > MAX_HEAD + MAX_READ:
-                self._refuse_head()
-                return
-        super().data_received(data)
-        if self._in_head and self._raw_bytes and self._head_timer is None:
-            self._start_timer()
+        """Hand over what came."""
+        machine = self.machine
+        event = machine.receive(data, self._shared.time())
+        if event is not None:
+            self._handle(event)
+        if machine.is_full:
+            self._pause_reading()
+        elif machine.state is State.CLOSING:
+            self._transport.close()
 
-    def on_message_begin(self) -> None:
-        """Begin a head."""
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
+    def eof_received(self) -> bool:
+        """Go on where a request that came whole is not answered yet; TLS has no half of a connection."""
+        event = self.machine.ended(self._shared.time())
+        if event is not None:
+            self._handle(event)
+        return self._shared.tls is None and self.machine.state not in (State.CLOSING, State.CLOSED)
 
-    def on_url(self, url: bytes) -> None:
-        """Count the request line."""
-        self._count(len(url))
-        super().on_url(url)
+    def pause_writing(self) -> None:
+        """Hear that the client does not read as fast as it is answered."""
+        self._writable = asyncio.get_running_loop().create_future()
+        self._unread = self._transport.get_write_buffer_size()
+        self.machine.blocked(self._shared.time())
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+    def resume_writing(self) -> None:
+        """Hear that the client has read."""
+        now = self._shared.time()
+        self.machine.unblocked(now)
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+        if self._keep_alive is not None:
+            self._go_on(now)
 
-    def on_headers_complete(self) -> None:
-        """End the head."""
-        self._in_head = False
-        self._raw_bytes = 0
-        self._discarded = 0
-        self._stop_timer()
-        super().on_headers_complete()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._shared.connections.discard(self)
+        self.machine.closed()
+        if self._exchange is not None:
+            self._exchange.disconnect()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
 
-    def on_body(self, body: bytes) -> None:
-        """Throw away what comes after the answer, up to a point."""
-        if self.cycle.response_complete:
-            self._discarded += len(body)
-            if self._discarded > MAX_DISCARDED:
-                self.transport.close()
+    # What the process asks for.
+
+    def late(self, now: float) -> None:
+        """Do what is to be done when a state has lasted too long."""
+        unread = 0 if self._handshake is not None else self._transport.get_write_buffer_size()
+        if self.machine.state in (State.WRITING, State.CLOSING) and unread < self._unread:
+            self._unread = unread
+            self.machine.goes_on(now)
             return
-        super().on_body(body)
+        match self.machine.late(now):
+            case Refusal() as refusal:
+                self._refuse(refusal)
+            case Late.ABORT:
+                self.abort()
+            case _:
+                self._unread = unread
+                self._transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what never became a request."""
-        self._answer(b"400 Bad Request", self._refusal)
+    def drain(self) -> None:
+        """Close if nothing was asked."""
+        self.machine.drain(self._shared.time())
+        if self.machine.state is State.CLOSING:
+            self._transport.close()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if self._is_one_too_many:
-            app = _Overloaded(self._limits.refusals.overloaded)
-        cycle.keep_alive = cycle.keep_alive and not self._shared.ending
-        cycle.send = cast("Any", _OneWrite(cycle, self._shared))
-        cycle.scope["clientry.arrived"] = lambda: not cycle.more_body  # type: ignore[typeddict-unknown-key]
-        super()._start_asgi_task(cycle, app)
-
-    def _count(self, more: int) -> None:
-        self._head_bytes += more
-        if self._head_bytes > MAX_HEAD:
-            self._refusal = self._limits.refusals.head_too_large
-            raise _HeadTooLarge
-
-    def _refuse_head(self) -> None:
-        self._answer(b"400 Bad Request", self._limits.refusals.head_too_large)
-
-    def _too_slow(self) -> None:
-        self._head_timer = None
-        if self._raw_bytes:
-            self._answer(b"400 Bad Request", self._limits.refusals.head_too_slow)
+    def finish(self, answer: bytes, *, keep_alive: bool) -> None:
+        """Send the last bytes of an answer, and go on with what comes next."""
+        if self._exchange is None or self._transport.is_closing():
+            return
+        if answer:
+            self._transport.write(answer)
+        self._exchange = None
+        self._keep_alive = keep_alive
+        if self._writable is None:
+            self._go_on(self._shared.time())
         else:
-            self.transport.close()
+            self._pause_reading()  # what comes next is not looked at before this was read
 
-    def _answer(self, status: bytes, body: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(head % (status, len(body)) + body)
-        self.transport.close()
+    # What the exchange needs.
 
-    def _start_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self._limits.header_timeout, self._too_slow)
+    def date(self) -> bytes:
+        """Return the header line with the time."""
+        return self._shared.date()
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def write(self, data: bytes) -> None:
+        """Send bytes of an answer."""
+        self._transport.write(data)
+        self.machine.goes_on(self._shared.time())
 
+    def put(self, answer: bytes, *, keep_alive: bool) -> None:
+        """Send the last bytes of the answer, at the end of this turn of the event loop."""
+        self._shared.put(self, answer, keep_alive=keep_alive)
 
-class _OneWrite:
-    """Sends an answer whose whole body is there as one packet, with one check where uvicorn makes two for each header.
+    async def writable(self) -> None:
+        """Return when the client reads."""
+        if self._writable is not None:
+            await self._writable
 
-    Everything else (parts, HEAD, 204, the end of a connection) is uvicorn's own business, and goes to it unchanged.
-    """
+    def read_on(self) -> None:
+        """Take more from the client."""
+        if self._is_paused:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
-    def __init__(self, cycle: RequestResponseCycle, shared: Shared) -> None:
-        self._cycle = cycle
-        self._shared = shared
-        self._plain = cycle.send
-        self._start: Any = None
+    def _pause_reading(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
 
-    async def __call__(self, message: Any) -> None:
-        """Keep the start of an answer until its body shows what kind it is."""
-        if message["type"] == "http.response.start":
-            self._start = message
-            return
-        start, self._start = self._start, None
-        if start is not None:
-            if self._is_whole(start, message):
-                self._write(start, message["body"])
+    def stays(self) -> bool:
+        """Tell whether a further request may follow."""
+        return not (self._shared.ending or self.machine.awaits_body)
+
+    def abort(self) -> None:
+        """Break off."""
+        self.machine.closed()
+        if self._handshake is not None:
+            self._handshake.cancel()
+        else:
+            self._transport.abort()
+
+    # What the machine says.
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Request():
+                self._begin(event)
+            case More(body=body, is_whole=is_whole):
+                exchange = self._exchange
+                if exchange is not None:
+                    exchange.more(body, is_whole=is_whole)
+                    if exchange.held > MAX_BODY_HELD:
+                        self._pause_reading()
+            case Refusal():
+                self._refuse(event)
+            case Gone():
+                if self._exchange is not None:
+                    self._exchange.disconnect()
+                self._transport.close()
+
+    def _begin(self, request: Request) -> None:
+        head = request.head
+        exchange = self._exchange = Exchange(self, head, request.body, is_whole=request.is_whole)
+        path = head.path.decode("ascii")
+        scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": "1.1" if head.is_1_1 else "1.0",
+            "scheme": "http" if self._shared.tls is None else "https",
+            "method": head.method,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": head.path,
+            "query_string": head.query,
+            "root_path": "",
+            "headers": head.fields,
+            "client": self._peer,
+            "clientry.arrived": exchange.arrived,
+            "clientry.peer_certificate": self._peer_certificate,
+        }
+        self._shared.start(exchange, scope, overloaded=self._is_one_too_many)
+
+    def _go_on(self, now: float) -> None:
+        """Go on as the machine says: the answer was sent, and the client reads."""
+        keep_alive, self._keep_alive = self._keep_alive, None
+        event = self.machine.answered(now, keep_alive=bool(keep_alive))
+        match self.machine.state:
+            case State.CLOSING:
+                self._transport.close()
+            case State.DROPPING if event is None:
+                self._read_no_more()
+            case _:
+                self.read_on()
+        if event is not None:
+            self._handle(event)
+            if self.machine.is_full:
+                self._pause_reading()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what never became a request, or what became none that can be read to its end, and end."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.disconnect()
+            if exchange.has_begun:
+                self.abort()
                 return
-            await self._plain(start)
-        await self._plain(message)
-
-    def _is_whole(self, start: Any, message: Any) -> bool:
-        cycle = self._cycle
-        return (
-            not message.get("more_body", False)
-            and cycle.keep_alive
-            and not cycle.disconnected
-            and not cycle.flow.write_paused
-            and not cycle.response_started
-            and cycle.scope["method"] != "HEAD"
-            and start["status"] not in (204, 304)
+        _log.info(
+            "refused before it was a request", address=self._address, status=refusal.status, reason=refusal.reason
         )
+        body = self._shared.limits.refusal(refusal.status, refusal.reason)
+        head = b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self._transport.write(head % (STATUS_LINES[refusal.status], self._shared.date(), len(body)) + body)
+        self._read_no_more()
 
-    def _write(self, start: Any, body: bytes) -> None:
-        cycle = self._cycle
-        headers: list[tuple[bytes, bytes]] = [*cycle.default_headers, *start["headers"]]
-        head = STATUS_LINE[start["status"]] + b"".join([b"%b: %b\r\n" % header for header in headers])
-        if head.count(b"\n") != len(headers) + 1:
-            raise RuntimeError("a header has a line feed in it")
-        cycle.response_started = cycle.response_complete = True
-        self._shared.put(cycle, b"%b\r\n%b" % (head, body))
+    def _read_no_more(self) -> None:
+        """Say that nothing more is sent, and let the client read; what it still sends is dropped."""
+        self.read_on()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
+    @property
+    def _address(self) -> str:
+        return str(self._peer[0]) if self._peer else ""
 
-class _Overloaded:
-    """An application that answers 503 and closes the connection.
-
-    It waits a moment first: clients that come back at once would otherwise take the time of those that are served.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(OVERLOAD_PAUSE)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(self._body)).encode()),
-            (b"retry-after", b"1"),
-            (b"connection", b"close"),
-        ]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": self._body})
+    def _peer_certificate(self) -> bytes | None:
+        """Return the client's certificate in DER, None where there is none."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.getpeercert(binary_form=True)

@@ -7,21 +7,25 @@ ends with exit code 0. A second one ends it at once, with exit code 1.
 import asyncio
 import contextlib
 import errno
-import functools
 import gc
 import signal
 import socket
-import ssl
 from collections.abc import Callable, Generator
 from pathlib import Path
-from types import FrameType
-from typing import Any, cast
+from typing import Final
 
-import uvicorn
 from msgspec import Struct
 
+from clientry.clock import Clock
 from clientry.errors import ConfigurationError
-from clientry.process.protocol import BoundedProtocol, Limits, Shared
+from clientry.process.protocol import HttpProtocol
+from clientry.process.shared import App, Limits, Shared
+from clientry.process.tls import TlsDoor, tls_context
+
+BACKLOG: Final = 2048
+"""Connections that may wait to be taken."""
+GLANCE: Final = 0.05
+"""Seconds from one look at whether all connections have ended to the next."""
 
 
 class Listener(Struct, frozen=True):
@@ -30,18 +34,18 @@ class Listener(Struct, frozen=True):
     Attributes:
         tls_cert: a certificate chain in PEM, None: plain HTTP.
         tls_key: its private key in PEM.
-        keep_alive: seconds that an idle connection stays open.
         drain_delay: seconds that everything goes on after the process was asked to end.
         drain_timeout: seconds that requests under way have to finish then.
         limits: what one client may take.
+        clock: what answers are dated by.
     """
 
     tls_cert: Path | None
     tls_key: Path | None
-    keep_alive: int
     drain_delay: int
     drain_timeout: int
     limits: Limits
+    clock: Clock
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -88,7 +92,7 @@ class Signs(Struct, frozen=True):
 
 
 async def run(
-    app: Any, listener: Listener, taken: socket.socket, signs: Signs, lifeline: socket.socket | None = None
+    app: App, listener: Listener, taken: socket.socket, signs: Signs, lifeline: socket.socket | None = None
 ) -> int:
     """Serve until a signal comes, and return the exit code.
 
@@ -102,81 +106,95 @@ async def run(
     Raises:
         ConfigurationError: certificate and key cannot be read, or do not belong together.
     """
-    shared = Shared()
-    config = uvicorn.Config(
-        app,
-        http=cast("Any", functools.partial(BoundedProtocol, listener.limits, shared)),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=listener.keep_alive,
-        timeout_graceful_shutdown=listener.drain_timeout,
-        ssl_certfile=listener.tls_cert,
-        ssl_keyfile=listener.tls_key,
-    )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError) as problem:
-        raise ConfigurationError(f"The TLS certificate and key cannot be used: {problem}.") from None
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    loop = asyncio.get_running_loop()
+    tls = tls_context(listener.tls_cert, listener.tls_key) if listener.tls_cert and listener.tls_key else None
+    shared = Shared(app, listener.limits, listener.clock, tls)
     # What is there now stays: without this every full collection walks it all, and requests wait 20 ms for it.
     gc.collect()
     gc.freeze()
-    server = _Server(config, signs, shared, listener.drain_delay)
-    if lifeline is not None:
-        asyncio.get_running_loop().add_reader(lifeline, server.let_go, lifeline)
-    await server.serve([taken])
-    return int(server.force_exit)
+    end = _End(signs.on_draining)
+    with end.listening_for(loop, lifeline):
+        listening = await _listen(shared, taken)
+        signs.on_serving()
+        await end.asked.wait()
+        if listener.drain_delay and end.with_delay:
+            await _until(end.forced, listener.drain_delay)
+        listening.close()
+        shared.drain()
+        await _drained(shared, end.forced, listener.drain_timeout)
+    await _break_off(shared)
+    return int(end.forced.is_set())
 
 
-class _Server(uvicorn.Server):
-    """Ends with the exit code of its own choice: uvicorn raises the signal again, which makes it 143."""
+async def _listen(shared: Shared, taken: socket.socket) -> asyncio.AbstractServer | TlsDoor:
+    taken.listen(BACKLOG)
+    if shared.tls is not None:
+        return TlsDoor(shared, shared.tls, taken)
+    return await asyncio.get_running_loop().create_server(lambda: HttpProtocol(shared), sock=taken, backlog=BACKLOG)
 
-    def __init__(self, config: uvicorn.Config, signs: Signs, shared: Shared, drain_delay: int) -> None:
-        super().__init__(config)
-        self._signs = signs
-        self._shared = shared
-        self._drain_delay = drain_delay
-        self._asked = False
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
-        self._signs.on_serving()
+class _End:
+    """Hears when the process is asked to end.
 
-    def let_go(self, lifeline: socket.socket) -> None:
-        """End as after a signal, because the process that watched over this one is gone."""
-        asyncio.get_running_loop().remove_reader(lifeline)
-        self.handle_exit(signal.SIGTERM, None)
+    Attributes:
+        asked: once.
+        forced: a second time.
+        with_delay: by a supervisor or a load balancer, which goes on sending requests for a while; not by Ctrl-C.
+    """
+
+    def __init__(self, on_asked: Callable[[], None]) -> None:
+        self.asked = asyncio.Event()
+        self.forced = asyncio.Event()
+        self.with_delay = False
+        self._on_asked = on_asked
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Handle signals while serving."""
-        watched = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, self.handle_exit) for number in watched}
+    def listening_for(self, loop: asyncio.AbstractEventLoop, lifeline: socket.socket | None) -> Generator[None]:
+        """Listen for signals, and to the lifeline."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask, number)
+        if lifeline is not None:
+            loop.add_reader(lifeline, self._lost, loop, lifeline)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            if lifeline is not None:
+                loop.remove_reader(lifeline)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal, end at the second."""
-        if self._asked:
-            self.should_exit = self.force_exit = True
+    def _lost(self, loop: asyncio.AbstractEventLoop, lifeline: socket.socket) -> None:
+        """End as after a signal, because the process that watched over this one is gone."""
+        loop.remove_reader(lifeline)
+        self._ask(signal.SIGTERM)
+
+    def _ask(self, number: int) -> None:
+        if self.asked.is_set():
+            self.forced.set()
             return
-        self._asked = True
-        self._shared.ending = True
-        self._signs.on_draining()
-        if self._drain_delay and sig == signal.SIGTERM:
-            loop = asyncio.get_running_loop()
-            loop.call_soon_threadsafe(loop.call_later, self._drain_delay, self._drain)
-        else:
-            self._drain()
+        self.with_delay = number == signal.SIGTERM
+        self.asked.set()
+        self._on_asked()
 
-    def _drain(self) -> None:
-        self.should_exit = True
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+async def _drained(shared: Shared, forced: asyncio.Event, seconds: float) -> None:
+    """Return when every connection has ended, the time is over, or somebody has no patience."""
+    last = shared.time() + seconds
+    while shared.connections and not forced.is_set() and shared.time() < last:
+        await _until(forced, GLANCE)
+
+
+async def _break_off(shared: Shared) -> None:
+    """Break off what is left."""
+    for connection in tuple(shared.connections):
+        connection.abort()
+    tasks = tuple(shared.tasks)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=1.0)
