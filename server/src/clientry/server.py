@@ -14,7 +14,7 @@ from msgspec import Struct
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
 from clientry.clock import Clock
-from clientry.errors import BY_STATUS, StorageUnavailable
+from clientry.errors import StorageUnavailable
 from clientry.http.api.accounts import AccountHandlers
 from clientry.http.api.bearer import BearerAuthentication
 from clientry.http.api.clients import ClientHandlers
@@ -29,7 +29,7 @@ from clientry.http.health import Readiness
 from clientry.http.oauth.token import TokenHandler
 from clientry.http.oauth.well_known import jwk_set_document, metadata_document
 from clientry.http.pages.reference import Reference
-from clientry.http.problems import Problems
+from clientry.http.refusals import Refusals
 from clientry.http.request_log import RequestLog, proxies
 from clientry.installation import FirstClient, install, is_installed
 from clientry.opening import Registry, open_registry
@@ -233,7 +233,6 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
 
 
 def _listener(settings: Settings, url: str, clock: Clock) -> Listener:
-    problems = Problems(url)
     return Listener(
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
@@ -242,7 +241,7 @@ def _listener(settings: Settings, url: str, clock: Clock) -> Listener:
         limits=Limits(
             times=Times(settings.header_timeout, settings.body_timeout, settings.keep_alive),
             max_connections=settings.max_connections,
-            refusal=lambda status, reason: problems.registry_body(BY_STATUS[status](reason)),
+            refusal=Refusals(url, CorsPolicy(settings.cors_origins, settings.cors_credentials)),
         ),
         clock=clock,
     )

@@ -31,9 +31,8 @@ class Cors:
         self._app = app
         self._prefixes = tuple(prefixes)
         self._any = policy.origins == ("*",)
-        self._credentials = b"true" if policy.credentials else b"false"
-        self._by_origin = {origin.encode(): self._headers(origin.encode()) for origin in policy.origins}
-        self._default = next(iter(self._by_origin.values()))
+        self._by_origin = {origin.encode(): _headers(policy, origin) for origin in policy.origins}
+        self._default = default_headers(policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -53,12 +52,18 @@ class Cors:
         origins = header_values(scope, b"origin")
         return self._by_origin.get(origins[0], self._default) if origins else self._default
 
-    def _headers(self, origin: bytes) -> Headers:
-        headers: Headers = (
-            (b"access-control-allow-origin", origin),
-            (b"access-control-allow-methods", _METHODS),
-            (b"access-control-allow-credentials", self._credentials),
-            (b"access-control-allow-headers", _ALLOWED),
-            (b"access-control-expose-headers", _EXPOSED),
-        )
-        return headers if self._any else (*headers, (b"vary", b"Origin"))
+
+def default_headers(policy: CorsPolicy) -> Headers:
+    """Return the headers for a request that names no origin, or none of those configured."""
+    return _headers(policy, policy.origins[0])
+
+
+def _headers(policy: CorsPolicy, origin: str) -> Headers:
+    headers: Headers = (
+        (b"access-control-allow-origin", origin.encode()),
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-credentials", b"true" if policy.credentials else b"false"),
+        (b"access-control-allow-headers", _ALLOWED),
+        (b"access-control-expose-headers", _EXPOSED),
+    )
+    return headers if policy.origins == ("*",) else (*headers, (b"vary", b"Origin"))

@@ -22,14 +22,12 @@ def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
     Raises:
         MalformedPairs: an escape is broken, the text is not UTF-8, or there are more than `MAX_PAIRS`.
     """
-    fields = [field for field in encoded.split(b"&") if field]
+    fields = [field.partition(b"=") for field in encoded.split(b"&") if field]
     if len(fields) > MAX_PAIRS:
         raise MalformedPairs
-    pairs: list[tuple[str, str]] = []
-    for field in fields:
-        name, _, value = field.partition(b"=")
-        pairs.append((decode(name), decode(value)))
-    return pairs
+    if encoded.isascii() and b"%" not in encoded and b"+" not in encoded:
+        return [(name.decode(), value.decode()) for name, _, value in fields]
+    return [(decode(name), decode(value)) for name, _, value in fields]
 
 
 def decode(encoded: bytes) -> str:
@@ -51,9 +49,7 @@ def decode(encoded: bytes) -> str:
 
 def repeated_name(pairs: list[tuple[str, str]]) -> str | None:
     """Return a name that occurs more than once, None if there is none."""
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
+    if len(dict(pairs)) == len(pairs):
+        return None
+    names = [name for name, _ in pairs]
+    return next(name for name in names if names.count(name) > 1)

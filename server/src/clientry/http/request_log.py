@@ -16,8 +16,9 @@ from clientry.randomness import Random
 Network = IPv4Network | IPv6Network
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-# Nothing in our own paths is longer than an id; what is may be a secret or a token.
-_LONG_SEGMENT = re.compile(r"[^/]{37,}")
+MAX_SEGMENT: Final = 36
+"""Characters of an id. Nothing in our own paths is longer; what is may be a secret or a token."""
+_LONG_SEGMENT = re.compile(rf"[^/]{{{MAX_SEGMENT + 1},}}")
 _BASE_HEADERS: Final[Headers] = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _HSTS: Final[Headers] = ((b"strict-transport-security", b"max-age=31536000"),)
 
@@ -135,7 +136,7 @@ class RequestLog:
             event="request",
             level="info",
             method=scope["method"],
-            path=_LONG_SEGMENT.sub("*", scope["path"]),
+            path=_shown(scope["path"]),
             status=status,
             duration_ms=round((time.perf_counter() - started) * 1000, 2),
             bytes=sent,
@@ -143,6 +144,10 @@ class RequestLog:
             request_id=scope["clientry.request_id"],
             client_id=scope.get("clientry.client_id", ""),
         )
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= MAX_SEGMENT else _LONG_SEGMENT.sub("*", path)
 
 
 def _report(problem: Exception, request_id: str) -> None:

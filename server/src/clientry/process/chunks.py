@@ -93,7 +93,7 @@ class Chunks:
             return data[2:]
         end = data.find(b"\r\n\r\n", 0, MAX_TRAILERS)
         if end >= 0:
-            check_fields(data[: end + 2])
+            check_fields(data[:end])
             self.is_whole = True
             return data[end + 4 :]
         if len(data) >= MAX_TRAILERS:

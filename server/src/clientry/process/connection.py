@@ -67,6 +67,8 @@ class Connection:
         "_chunks",
         "_dropped",
         "_has_ended",
+        "_last_head",
+        "_last_raw",
         "_left",
         "_received",
         "_scanned",
@@ -76,12 +78,15 @@ class Connection:
         "state",
     )
 
+    _last_head: Head
+
     def __init__(self, times: Times, now: float, *, secure: bool = False) -> None:
         self._times = times
         self._received = b""
         self._scanned = 0
         self._left = 0
         self._chunks: Chunks | None = None
+        self._last_raw = b""
         self._has_ended = False
         self._dropped = 0
         self.is_full = False
@@ -226,10 +231,14 @@ class Connection:
         end = received.find(_HEAD_END, max(start, self._scanned - 3))
         if 0 <= end <= MAX_HEAD:
             self._scanned = 0
+            raw = received[start:end]
             try:
-                return self._begin(read_head(received, start, end + 2), received[end + 4 :], now)
+                # A client that asks again sends the same head again: reading it costs as much as all else that is done here.
+                if raw != self._last_raw:
+                    self._last_head, self._last_raw = read_head(raw), raw
+                return self._begin(self._last_head, received[end + 4 :], now)
             except Refused as refused:
-                return self._refuse(Refusal(refused.status, refused.reason), now)
+                return self._refuse(Refusal(refused.status, refused.reason, refused.path), now)
         if end >= 0 or len(received) > MAX_HEAD:
             return self._refuse(_TOO_LARGE, now)
         problem = _unlikely(received, start, max(start, self._scanned - 1))
@@ -259,7 +268,7 @@ class Connection:
         try:
             body, is_whole = self._take(data)
         except Refused as refused:
-            return self._refuse(Refusal(refused.status, refused.reason), now)
+            return self._refuse(Refusal(refused.status, refused.reason, self._last_head.path), now)
         if is_whole and self.state is _BODY:
             self._enter(_ANSWERING, now)
         return More(body, is_whole) if body or is_whole else None

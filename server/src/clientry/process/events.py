@@ -27,10 +27,17 @@ class More(Struct, frozen=True):
 
 
 class Refusal(Struct, frozen=True):
-    """The connection ends with this: `status` and `reason`, a sentence for whoever sent it."""
+    """The connection ends with this.
+
+    Attributes:
+        status: the HTTP status.
+        reason: a sentence for whoever sent it.
+        path: what it was for, empty where that is not known.
+    """
 
     status: int
     reason: str
+    path: bytes = b""
 
 
 class Gone(Struct, frozen=True):

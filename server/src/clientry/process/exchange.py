@@ -14,9 +14,7 @@ from clientry.process.head import Head
 Message = MutableMapping[str, Any]
 
 STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-    for status in HTTPStatus
-    if status.value >= 200
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus if status.value >= 200
 }
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_BODY: Final = frozenset({204, 304})
@@ -26,7 +24,7 @@ class Wire(Protocol):
     """What an exchange needs of its connection."""
 
     def date(self) -> bytes:
-        """Return the header line with the time."""
+        """Return the header with the time."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -214,9 +212,8 @@ class Exchange:
     def _lines(self, start: Message) -> bytes:
         """Return status line and header lines (RFC 9112 section 4)."""
         headers: list[tuple[bytes, bytes]] = start["headers"]
-        head = b"".join(
-            [STATUS_LINES[start["status"]], self._wire.date(), *[b"%b: %b\r\n" % header for header in headers]]
-        )
+        lines = [STATUS_LINES[start["status"]], self._wire.date(), *[b": ".join(header) for header in headers], b""]
+        head = b"\r\n".join(lines)
         if head.count(b"\n") != len(headers) + 2 or head.count(b"\r") != len(headers) + 2:
             raise RuntimeError("a header has a line end in it")
         return head

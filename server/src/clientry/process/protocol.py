@@ -160,7 +160,7 @@ class HttpProtocol(asyncio.Protocol):
     # What the exchange needs.
 
     def date(self) -> bytes:
-        """Return the header line with the time."""
+        """Return the header with the time."""
         return self._shared.date()
 
     def write(self, data: bytes) -> None:
@@ -268,9 +268,10 @@ class HttpProtocol(asyncio.Protocol):
         _log.info(
             "refused before it was a request", address=self._address, status=refusal.status, reason=refusal.reason
         )
-        body = self._shared.limits.refusal(refusal.status, refusal.reason)
-        head = b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self._transport.write(head % (STATUS_LINES[refusal.status], self._shared.date(), len(body)) + body)
+        headers, body = self._shared.limits.refusal(refusal.status, refusal.reason, refusal.path)
+        lines = [STATUS_LINES[refusal.status], self._shared.date(), *[b": ".join(header) for header in headers]]
+        head = b"%b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (b"\r\n".join(lines), len(body))
+        self._transport.write(head + body)
         self._read_no_more()
 
     def _read_no_more(self) -> None:

@@ -13,6 +13,7 @@ from clientry.process.exchange import Exchange
 from clientry.process.states import Times
 
 App = Callable[..., Any]
+Headers = tuple[tuple[bytes, bytes], ...]
 
 SWEEP: Final = 0.25
 """Seconds from one look at the deadlines of all connections to the next."""
@@ -28,13 +29,13 @@ class Limits(Struct, frozen=True):
     Attributes:
         times: how long the states of a connection may last.
         max_connections: connections at a time; requests on further ones are refused.
-        refusal: returns the body, JSON, of an answer that is given before a request reaches the application: of its status and a
-            sentence.
+        refusal: returns headers and body of an answer that is given before a request reaches the application, from its status, a
+            sentence, and the path, which is empty where it is not known.
     """
 
     times: Times
     max_connections: int
-    refusal: Callable[[int, str], bytes]
+    refusal: Callable[[int, str, bytes], tuple[Headers, bytes]]
 
 
 class Member(Protocol):
@@ -106,11 +107,11 @@ class Shared:
         return self._loop.time()
 
     def date(self) -> bytes:
-        """Return the header line with the time, made anew once a second."""
+        """Return the header with the time, made anew once a second."""
         second = int(self._clock.now())
         if second != self._second:
             self._second = second
-            self._date = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+            self._date = f"date: {formatdate(second, usegmt=True)}".encode()
         return self._date
 
     def add(self, connection: Member) -> None:
@@ -164,7 +165,6 @@ class _Overloaded:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(OVERLOAD_PAUSE)
-        body = self._limits.refusal(503, "There are too many connections right now.")
-        headers = [(b"content-type", b"application/json"), (b"retry-after", b"1"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        headers, body = self._limits.refusal(503, "There are too many connections right now.", scope["raw_path"])
+        await send({"type": "http.response.start", "status": 503, "headers": [*headers, (b"connection", b"close")]})
         await send({"type": "http.response.body", "body": body})
