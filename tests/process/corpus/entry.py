@@ -36,7 +36,8 @@ class Entry(NamedTuple):
         closed: whether the server closes the connection afterwards.
         seen: method and path of the requests with `TAG` in their path that the application saw, in order.
         heads: which answers, from 0, are to HEAD and so without a body.
-        unread: the application answers without waiting for a body: the server may close the connection after that answer.
+        unread: the application answers without waiting for a body: the server may close the connection after that answer, and
+            the application may not have seen what came behind it.
     """
 
     name: str
