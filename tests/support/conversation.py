@@ -1,6 +1,7 @@
 """A conversation in raw bytes: what is sent is sent as it is, and what comes back is read strictly, answer by answer."""
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -10,13 +11,15 @@ from urllib.parse import urlsplit
 PATIENCE = 5.0
 """Seconds that an answer, or the end of a connection, is waited for."""
 
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 [2-5]\d\d |HTTP/1\.1 10[01] ")
+
 
 class Malformed(Exception):
     """The server sent what is no answer."""
 
 
 class Answer(NamedTuple):
-    """One answer. `whole`: False where only its beginning came; `length_known`: False where the connection's end ends it."""
+    """One answer. `fields`: by their names in lower case; of several of one name, the last."""
 
     status: int
     fields: dict[bytes, bytes]
@@ -65,9 +68,9 @@ class Answers:
 def read_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
     """Return status and fields of an answer's head; a field that stands twice is malformed where it counts."""
     line, *lines = head.split(b"\r\n")
-    version, status, _ = line.split(b" ", 2)
-    if version != b"HTTP/1.1" or len(status) != 3 or b"\n" in head.replace(b"\r\n", b""):
+    if _STATUS_LINE.match(line) is None or b"\n" in head.replace(b"\r\n", b""):
         raise Malformed(f"{head!r}")
+    status = line[9:12]
     fields: dict[bytes, bytes] = {}
     for name, _, value in (one.partition(b":") for one in lines):
         key = name.lower()
@@ -94,11 +97,17 @@ def _joined(body: bytes) -> tuple[bytes | None, bytes]:
 
 
 class Conversation:
-    """A connection to a server."""
+    """A connection to a server.
 
-    def __init__(self, url: str, heads: Sequence[int] = ()) -> None:
+    Args:
+        url: where it is.
+        heads: which answers, from 0, are to HEAD.
+        patience: seconds that an answer, or the end, is waited for.
+    """
+
+    def __init__(self, url: str, heads: Sequence[int] = (), patience: float = PATIENCE) -> None:
         parts = urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=patience)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answers = Answers(heads)
         self._ended = False
