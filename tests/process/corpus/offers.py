@@ -20,6 +20,8 @@ _WEBSOCKET = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 
+_MUCH = HIDDEN + b"a" * 40_000
+
 UPGRADES = tuple(
     Entry(
         f"{kind}-{name}",
@@ -39,6 +41,7 @@ UPGRADES = tuple(
         ("with-chunks", post(offer + CHUNKED, in_chunks(FORM)), (200, 404), seen("GET"), False),
         ("hides-a-request", post(offer + length(HIDDEN), HIDDEN), ((400, 401), 404), seen("GET"), False),
         ("hides-a-request-in-chunks", post(offer + CHUNKED, in_chunks(HIDDEN)), ((400, 401), 404), seen("GET"), False),
+        ("hides-a-request-before-much", post(offer + length(_MUCH), _MUCH), ((400, 401), 404), seen("GET"), False),
         ("of-get-hides-a-request", get(offer + length(HIDDEN)) + HIDDEN, (404, 404), seen("GET", "GET"), True),
         (
             "of-unknown-path-hides-a-request",

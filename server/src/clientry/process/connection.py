@@ -239,7 +239,7 @@ class Connection:
                 return self._begin(self._last_head, received[end + 4 :], now)
             except Refused as refused:
                 return self._refuse(Refusal(refused.status, refused.reason, refused.path), now)
-        if end >= 0 or len(received) > MAX_HEAD:
+        if end >= 0 or len(received) >= MAX_HEAD + len(_HEAD_END):
             return self._refuse(_TOO_LARGE, now)
         problem = _unlikely(received, start, max(start, self._scanned - 1))
         if problem is not None:

@@ -106,6 +106,11 @@ class Exchange:
         if self._end is None and not self._is_gone:
             self._wire.abort()
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the whole answer was handed to the connection."""
+        return self._end is not None
+
     def arrived(self) -> bool:
         """Tell whether the whole body is there."""
         return self._is_whole

@@ -259,6 +259,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what never became a request, or what became none that can be read to its end, and end."""
+        if self._exchange is not None and self._exchange.is_answered:
+            return  # the whole answer is on its way, and says that it is the last
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.disconnect()
