@@ -8,9 +8,10 @@ PIP := $(UV) pip install --quiet --python $(BIN)/python
 PYTEST_ARGS ?=
 FAULTS ?= full
 STEPS ?= 100000
+FUZZ ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-failover test-model lint types layers check bench lock clean
+.PHONY: help setup run test test-faults test-failover test-model test-proxies fuzz lint types layers check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,12 @@ test-model: $(VENV)/.dev ## Compare two nodes with a model in memory, 100,000 ra
 
 test-failover: $(VENV)/.failover ## Kill, freeze, cut off and switch over the leader of a Patroni cluster (needs etcd)
 	$(BIN)/pytest -s tests/failover $(PYTEST_ARGS)
+
+test-proxies: $(VENV)/.dev ## Send the odd requests of the corpus through a real nginx and HAProxy, and let Java and curl ask (needs them)
+	$(BIN)/pytest tests/proxies $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.fuzz ## Feed random bytes to the connection's state machine, guided by coverage (FUZZ=seconds)
+	$(BIN)/python -m tests.fuzz.connection -max_total_time=$(FUZZ)
 
 check: lint types layers ## Set up and run the static checks only
 
@@ -53,6 +60,7 @@ lock: $(UV) ## Renew the pinned, hashed requirements
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" server/pyproject.toml -o requirements/server.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/server.txt server/pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/failover.in -o requirements/failover.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/fuzz.in -o requirements/fuzz.txt
 
 clean: ## Remove what `setup` made (not your data)
 	rm -rf $(VENV) .uv
@@ -80,4 +88,9 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 $(VENV)/.failover: $(VENV)/.dev requirements/failover.txt
 	@echo "Installing Patroni into $(VENV) ..."
 	@$(PIP) --require-hashes -r requirements/failover.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
+	@echo "Installing Atheris into $(VENV) ..."
+	@$(PIP) --require-hashes -r requirements/fuzz.txt
 	@touch $@
