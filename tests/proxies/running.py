@@ -124,6 +124,7 @@ def haproxy(folder: Path, target: str, reuse: str = "safe") -> Generator[Proxy]:
         "http-request set-var(txn.target) url\n    http-request deny if { path_sub hidden }\n    default_backend",
     )
     page = page.replace("mode http\n", "mode http" + _HAPROXY_LOG)
+    page = page.replace("inter 2s", "inter 100ms")  # a check that fails would show
     page = page.replace("option httpchk", f"http-reuse {reuse}\n    option httpchk")
     (folder / "haproxy.cfg").write_text(_HAPROXY.format(page=page))
     log = folder / "output"
