@@ -21,6 +21,8 @@ _WEBSOCKET = (
 )
 
 _MUCH = HIDDEN + b"a" * 40_000
+_BEHIND_A_BUFFER = b"a" * 32_768 + HIDDEN
+"""nginx sends a large body in parts of this size: the hidden request begins a packet."""
 
 UPGRADES = tuple(
     Entry(
@@ -42,6 +44,13 @@ UPGRADES = tuple(
         ("hides-a-request", post(offer + length(HIDDEN), HIDDEN), ((400, 401), 404), seen("GET"), False),
         ("hides-a-request-in-chunks", post(offer + CHUNKED, in_chunks(HIDDEN)), ((400, 401), 404), seen("GET"), False),
         ("hides-a-request-before-much", post(offer + length(_MUCH), _MUCH), ((400, 401), 404), seen("GET"), False),
+        (
+            "hides-a-request-behind-a-buffer",
+            get(offer + length(_BEHIND_A_BUFFER), method=b"POST") + _BEHIND_A_BUFFER,
+            (404, 404),
+            seen("POST", "GET"),
+            True,
+        ),
         ("of-get-hides-a-request", get(offer + length(HIDDEN)) + HIDDEN, (404, 404), seen("GET", "GET"), True),
         (
             "of-unknown-path-hides-a-request",
