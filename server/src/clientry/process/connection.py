@@ -86,7 +86,7 @@ class Connection:
         self._scanned = 0
         self._left = 0
         self._chunks: Chunks | None = None
-        self._last_raw = b""
+        self._last_raw: bytes | None = None
         self._has_ended = False
         self._dropped = 0
         self.is_full = False
