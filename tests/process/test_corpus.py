@@ -15,12 +15,14 @@ from tests.support.conversation import Answer, Conversation, Malformed
 from tests.support.eventually import eventually
 from tests.support.registry import Registry
 from tests.support.server import Server
-from tests.support.wire import Wire, bearer
+from tests.support.wire import TOKEN_PATH, Wire, bearer
 
 from clientry.registry.listing import CHUNK
 
 WAYS = ("whole", "byte by byte", "in pieces")
 BEHIND_PROXY = {"CLIENTRY_BEHIND_PROXY": "true", "CLIENTRY_PUBLIC_URL": "http://127.0.0.1:1"}
+REGISTRY_FORM = {"status", "message", "code", "info"}
+OAUTH_FORM = {"error", "error_description", "error_uri"}
 
 _FOLLOWING = b"GET /%b/following HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % TAG
 _CREATE = b'{"name":"n","locked":false,"scopes":{}}'
@@ -186,12 +188,13 @@ def test_a_fault_in_a_body_does_not_take_its_answer_away(behind_proxy: Server) -
             assert connection.statuses in ((400,), (404,))
 
 
-def test_refusals_are_in_our_form(outcomes: dict[tuple[str, str], Outcome]) -> None:
-    """What never reached the application is refused as the application would: `{status, message, code, info}`."""
+def test_refusals_are_in_the_form_of_their_path(outcomes: dict[tuple[str, str], Outcome]) -> None:
+    """What never reached the application is refused as the application would: as the registry does, or as RFC 6749 says."""
     for entry in CORPUS:
         if entry.answers in ((400,), (417,)) and entry.closed:
             body = json.loads(outcomes[entry.name, "whole"].answers[-1].body)
-            assert set(body) == {"status", "message", "code", "info"}, (entry.name, body)
+            asked_for_a_token = entry.raw.startswith(b"POST " + TOKEN_PATH.encode())
+            assert set(body) == (OAUTH_FORM if asked_for_a_token else REGISTRY_FORM), (entry.name, body)
 
 
 def test_the_corpus_is_in_order() -> None:

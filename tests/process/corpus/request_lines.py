@@ -185,6 +185,7 @@ OTHERS = (
         False,
         seen("GET", "GET"),
     ),
+    Entry("three-blank-lines", "9112 2.2", STRICT, "One empty line is ignored, no more.", b"\r\n" * 3 + get()),
     Entry("blank-lines-without-end", "9112 2.2", STRICT, "Empty lines have a bound.", b"\r\n" * 20_000),
     Entry("blank-line-of-lf", "9112 2.2", STRICT, "A bare LF ends no line.", b"\n" + get()),
     Entry("blank-line-of-cr", "9112 2.2", MUST, "A bare CR is malformed.", b"\r" + get()),
