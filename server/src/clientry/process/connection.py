@@ -225,9 +225,8 @@ class Connection:
 
     def _read_head(self, now: float) -> Event | None:
         received = self._received
-        start = (
-            2 if received.startswith(_BLANK) else 0
-        )  # RFC 9112 section 2.2: one blank line before a request is ignored
+        # RFC 9112 section 2.2: one empty line before a request is ignored.
+        start = 2 if received.startswith(_BLANK) else 0
         end = received.find(_HEAD_END, max(start, self._scanned - 3))
         if 0 <= end <= MAX_HEAD:
             self._scanned = 0
@@ -249,14 +248,15 @@ class Connection:
             self._enter(State.HEAD, now)
         return None
 
-    def _begin(self, head: Head, rest: bytes, now: float) -> Request:
+    def _begin(self, head: Head, rest: bytes, now: float) -> Event:
         """Begin a request, and take of the rest what is of its body."""
         self._received = b""
-        if head.length is None:
-            self._chunks = Chunks()
-        else:
-            self._left = head.length
-        body, is_whole = self._take(rest)
+        self._chunks = Chunks() if head.length is None else None
+        self._left = head.length or 0
+        try:
+            body, is_whole = self._take(rest)
+        except Refused as refused:
+            return self._refuse(Refusal(refused.status, refused.reason, head.path), now)
         if is_whole:
             self.state = _ANSWERING
             self.deadline = now + ANSWER_TIME
