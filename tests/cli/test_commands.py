@@ -143,7 +143,7 @@ def test_the_commands_work_while_the_server_runs(start_server: StartServer) -> N
     assert listed["meta"]["count"] == 2
     assert run("clients", "delete", made["client_id"], "--data", server.data).returncode == 0
     gone = run("clients", "show", made["client_id"], "--data", server.data)
-    assert (gone.returncode, gone.stderr) == (1, "clientry: There is no such client.\n")
+    assert (gone.returncode, gone.stderr) == (3, "clientry: There is no such client.\n")
 
 
 def test_an_account_is_managed_while_the_server_runs(start_server: StartServer) -> None:
@@ -169,7 +169,7 @@ def test_an_account_is_managed_while_the_server_runs(start_server: StartServer) 
     run("accounts", "revoke-tokens", account_id, *place)
     assert server.request("GET", "/v1/ping", token).status == 401
     refused = run("accounts", "delete", account_id, "--data", server.data)
-    assert (refused.returncode, refused.stderr) == (1, "clientry: It has clients. Delete them first.\n")
+    assert (refused.returncode, refused.stderr) == (5, "clientry: It has clients. Delete them first.\n")
     run("clients", "delete", made["client_id"], "--data", server.data)
     assert run("accounts", "delete", account_id, "--data", server.data).returncode == 0
     assert run("accounts", "show", account_id, "--data", server.data).stderr == "clientry: There is no such account.\n"
@@ -222,23 +222,27 @@ def test_the_audit_trail_is_verified(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("code", "arguments", "message"),
     [
-        (["clients", "create", "--name", " "], "name must have 1 to 255"),
-        (["clients", "create", "--name", "x", "--product", "Nope"], "not a known product"),
-        (["clients", "create", "--name", "x", "--type", "admin", "--product", "SuperSIM"], "--product is for standard"),
-        (["clients", "create", "--name", "x", "--account", "acct_x"], "no such account"),
-        (["clients", "create", "--name", "x", "--token-lifetime", "1"], "--token-lifetime must be"),
-        (["clients", "disable", "nobody"], "no such client"),
-        (["clients", "list", "--page-size", "0"], "at least 1"),
-        (["accounts", "create", "--name", "x", "--owner-email", "x"], "owner_email must be an e-mail"),
-        (["config", "--port", "x"], "port must be a whole number"),
+        (2, ["clients", "create", "--name", " "], "name must have 1 to 255"),
+        (2, ["clients", "create", "--name", "x", "--product", "Nope"], "not a known product"),
+        (
+            2,
+            ["clients", "create", "--name", "x", "--type", "admin", "--product", "SuperSIM"],
+            "--product is for standard",
+        ),
+        (3, ["clients", "create", "--name", "x", "--account", "acct_x"], "no such account"),
+        (2, ["clients", "create", "--name", "x", "--token-lifetime", "1"], "--token-lifetime must be"),
+        (3, ["clients", "disable", "nobody"], "no such client"),
+        (2, ["clients", "list", "--page-size", "0"], "at least 1"),
+        (2, ["accounts", "create", "--name", "x", "--owner-email", "x"], "owner_email must be an e-mail"),
+        (1, ["config", "--port", "x"], "port must be a whole number"),
     ],
 )
-def test_bad_input_is_one_clear_line(data: Path, arguments: list[str], message: str) -> None:
-    """A command that cannot be done says why in one line on stderr, prints nothing on stdout, and exits with 1."""
+def test_bad_input_is_one_clear_line(data: Path, code: int, arguments: list[str], message: str) -> None:
+    """What cannot be done is told in one line on stderr and nothing on stdout, with the exit code of its kind."""
     done = run(*arguments, "--data", data)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert done.stdout == ""
     assert done.stderr.startswith("clientry: ")
     assert done.stderr.count("\n") == 1
@@ -289,7 +293,7 @@ def test_a_secret_is_rotated_and_ended_while_the_server_runs(start_server: Start
     assert (ended.returncode, ended.stderr) == (0, f"Ended {old['secret_id']}.\n")
     assert ask_token(server.url, {**_form(client_id), "client_secret": made["client_secret"]}).status == 401
     refused = run("clients", "rotate", client_id, "--others-end-when-silent-for", "5", "--data", server.data)
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert "--others-end-when-silent-for must be 3600 to 2592000" in refused.stderr
 
 
@@ -302,7 +306,7 @@ def test_a_client_is_changed_and_restored_while_the_server_runs(start_server: St
     flags = ("--label", "env:prod", "--label", "team:a", "--expires-at", "2100-01-31T09:30:00Z", "--name", "D")
     changed = json.loads(run("clients", "update", client_id, *flags, *place).stdout)["client"]
     assert (changed["labels"], changed["expires_at"]) == ({"env": "prod", "team": "a"}, "2100-01-31T09:30:00Z")
-    again = ("--label", "team:", "--expires-at", "never")
+    again = ("--remove-label", "team", "--expires-at", "never")
     changed = json.loads(run("clients", "update", client_id, *again, *place).stdout)["client"]
     assert (changed["labels"], changed["expires_at"], changed["name"]) == ({"env": "prod"}, None, "D")
     listed = json.loads(run("clients", "list", "--labels", "env:prod", *place).stdout)
@@ -314,7 +318,7 @@ def test_a_client_is_changed_and_restored_while_the_server_runs(start_server: St
     for flag, text in (("--label", "a b:c"), ("--labels", "x"), ("--expires-at", "soon"), ("--client-owner", "x")):
         command = ("list",) if flag == "--labels" else ("update", client_id)
         refused = run("clients", *command, flag, text, "--data", server.data)
-        assert (refused.returncode, refused.stdout) == (1, "")
+        assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.startswith(f"clientry: {flag}")
 
 

@@ -8,7 +8,7 @@ from cyclopts import App
 from msgspec import UNSET
 
 from clientry.cli.flags import PLACES, settings_flags
-from clientry.cli.output import print_json, print_table, say
+from clientry.cli.output import print_fields, print_json, print_table, say
 from clientry.cli.registry import as_operator, page_request, print_page, rows_of
 from clientry.clock import rfc3339
 from clientry.http.api.pagination import ListQuery
@@ -208,7 +208,7 @@ def _run(
     if as_json:
         print_json(b'{"account":' + encode(account_body(account)) + b"}")
     else:
-        print_table("Account", COLUMNS, [_row(account)])
+        print_fields("Account", account_body(account))
 
 
 def _row(account: Account) -> tuple[str, ...]:

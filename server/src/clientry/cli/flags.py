@@ -46,7 +46,7 @@ def as_arguments(flags: Mapping[str, object]) -> list[str]:
 
 
 def _flag(name: str, kind: object, text: str) -> inspect.Parameter:
-    annotation = Annotated[cast("Any", kind) | None, Parameter(help=text, show_default=False)]
+    annotation = Annotated[cast("Any", kind) | None, Parameter(help=text, show_default=False, group="Settings")]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

@@ -1,6 +1,7 @@
 """`clientry init`, `serve`, `config` and `recover`."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.installation import FirstClient, write_credentials
 from clientry.process.logs import Logs
+from clientry.records.product import Catalogue
 from clientry.settings import SETTINGS, Settings, load, shown
 
 TOUR = """
@@ -22,15 +24,15 @@ Your first admin client. Its secret is shown this once:
   client_secret  {client_secret}
   account_id     {account_id}
 
-Try it, in another terminal:
+Try it, in another terminal. The secret goes to curl through a pipe: as an argument it would stand in the list of processes.
 
-  CLIENTRY={url}
-  TOKEN=$(curl -s $CLIENTRY/api-services/v1/auth/token -d grant_type=client_credentials \\
-    -d client_id={client_id} -d client_secret={client_secret} |
+  URL={url}
+  TOKEN=$(printf 'grant_type=client_credentials&client_id=%s&client_secret=%s' {client_id} {client_secret} |
+    curl -s $URL/api-services/v1/auth/token -d @- |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
-  curl -s $CLIENTRY/v1/clients -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
-    -d '{{"name": "My first integration", "locked": false, "scopes": {{"products": ["SuperSIM"]}}}}'
-  curl -s "$CLIENTRY/v1/clients?page_size=10&page_number=1" -H "Authorization: Bearer $TOKEN"
+  curl -s $URL/v1/clients -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+    -d {body}
+  curl -s "$URL/v1/clients?page_size=10&page_number=1" -H "Authorization: Bearer $TOKEN"
 
 The API reference: {url}/docs
 """
@@ -139,7 +141,7 @@ def recover(*, name: str = "Recovered admin client", json: bool = False, **flags
         json: print exactly one object with account_id, client_id and client_secret.
         flags: settings.
     """
-    from clientry.cli.clients import create_admin
+    from clientry.cli.client_fields import create_admin
 
     created = asyncio.run(create_admin(load(flags).settings, name))
     first = FirstClient(created.client.account_id, created.client.client_id, created.client_secret)
@@ -171,7 +173,10 @@ def _run(server: Any) -> int:
 def _greet(settings: Settings, first: FirstClient, url: str) -> None:
     """Show the first credentials on a terminal, else leave them in a private file and say where."""
     if sys.stdout.isatty():
-        sys.stdout.write(TOUR.format(url=url, **msgspec.structs.asdict(first)))
+        products = Catalogue(settings.products).grantable[:1]
+        body = {"name": "My first integration", "locked": False, "scopes": {"products": products}}
+        quoted = shlex.quote(msgspec.json.encode(body).decode())
+        sys.stdout.write(TOUR.format(url=url, body=quoted, **msgspec.structs.asdict(first)))
         sys.stdout.flush()
         return
     write_credentials(settings.first_credentials, msgspec.json.format(_credentials(first), indent=2).decode() + "\n")

@@ -134,7 +134,7 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     """
     wanted = {field: value for field, value in structs.asdict(change).items() if value is not UNSET}
     if "labels" in wanted:
-        wanted["labels"] = _relabelled(client.labels, wanted["labels"])
+        wanted["labels"] = relabelled(client.labels, wanted["labels"])
     differing = {field for field, value in wanted.items() if getattr(client, field) != value}
     if not differing:
         return client
@@ -160,9 +160,14 @@ def restored(client: Client, now: float) -> Client:
     return tokens_revoked(client, now)
 
 
-def _relabelled(
+def relabelled(
     labels: tuple[tuple[str, str], ...], patch: Mapping[str, str | None] | None
 ) -> tuple[tuple[str, str], ...]:
+    """Return labels after a merge patch, in the order of the keys: None removes one, or all.
+
+    Raises:
+        BadRequest: there would be too many.
+    """
     merged = {} if patch is None else {**dict(labels), **patch}
     kept = tuple(sorted((key, value) for key, value in merged.items() if value is not None))
     if len(kept) > MAX_LABELS:

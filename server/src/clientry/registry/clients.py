@@ -14,6 +14,7 @@ from clientry.records.client import (
     ClientChange,
     ClientType,
     changed,
+    relabelled,
     tokens_revoked,
 )
 from clientry.records.field import clean_products, clean_text, ensure_future
@@ -44,7 +45,11 @@ class NewClient(Struct, frozen=True):
         account_id: None: the caller's account.
         client_type: through the API always standard.
         resources: global-resource scopes, for admin clients.
+        client_owner: an e-mail address, None: that of the account's owner.
+        enabled: False: it is made, and gets no tokens until it is enabled.
         token_lifetime: seconds.
+        expires_at: the first second at which it gets no tokens, None: it has no end.
+        labels: keys and values.
     """
 
     name: str
@@ -53,7 +58,11 @@ class NewClient(Struct, frozen=True):
     account_id: str | None = None
     client_type: ClientType = ClientType.STANDARD
     resources: tuple[str, ...] = ()
+    client_owner: str | None = None
+    enabled: bool = True
     token_lifetime: int = DEFAULT_TOKEN_LIFETIME
+    expires_at: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class CreatedClient(Struct, frozen=True):
@@ -113,8 +122,11 @@ class ClientRegistry:
             new,
             name=clean_text("name", new.name),
             products=clean_products("scopes.products", new.products, self._grantable(caller)),
+            labels=relabelled((), dict(new.labels)),
         )
         occasion = draw_occasion(self._clock, self._random)
+        if new.expires_at is not None:
+            ensure_future("expires_at", new.expires_at, occasion.now)
         client_id = new_id(CLIENT_PREFIX, self._clock, self._random)
         client_secret = secret.generate(self._random, self._secret_prefix)
         kept = ClientSecret(
@@ -220,12 +232,14 @@ def _born(client_id: str, account: Account, new: NewClient, now: int) -> Client:
         account_id=account.account_id,
         account_path=account.path,
         name=new.name,
-        client_owner=account.owner_email,
+        client_owner=account.owner_email if new.client_owner is None else new.client_owner,
         client_type=new.client_type,
         locked=new.locked,
-        enabled=True,
+        enabled=new.enabled,
         products=new.products,
         resources=new.resources,
         token_lifetime=new.token_lifetime,
         date_created=now,
+        expires_at=new.expires_at,
+        labels=new.labels,
     )
