@@ -8,6 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 from clientry.http.pages.own_document import Node
+from clientry.http.pages.schema_words import in_words
 
 NOTHING: Final[Node] = {}
 METHODS: Final = ("get", "post", "patch", "delete")
@@ -22,11 +23,28 @@ def prose(text: str) -> Markup:
     for block in text.strip().split("\n\n"):
         lines = block.split("\n")
         if lines[0].startswith("## "):
-            blocks.append(f"<h3>{escape(lines.pop(0)[3:])}</h3>")
+            blocks.append(heading(lines.pop(0)[3:], 3))
         if lines:
-            text = str(escape(" ".join(lines)))
-            blocks.append("<p>" + _CODE.sub(r"<code>\1</code>", text) + "</p>")
-    return Markup("".join(blocks))  # noqa: S704 - everything in it was escaped above
+            blocks.append(f"<p>{inline(' '.join(lines))}</p>")
+    return Markup("".join(blocks))  # noqa: S704 - everything in it was escaped
+
+
+def inline(text: str) -> Markup:
+    """Return a line as HTML: backticks make code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped here
+
+
+def heading(text: str, level: int, place: str = "") -> Markup:
+    """Return a heading with a link to itself.
+
+    Args:
+        text: what it says.
+        level: of HTML.
+        place: its id, which links name; default: made from the text.
+    """
+    place = place or re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    link = Markup('<a class="anchor" href="#{}" aria-label="Link to: {}">#</a>').format(place, text)
+    return Markup('<h{0} id="{1}">{2} {3}</h{0}>').format(level, place, text, link)
 
 
 class Reader:
@@ -84,7 +102,7 @@ class Reader:
             "name": parameter["name"],
             "place": parameter["in"],
             "required": parameter.get("required", False),
-            "type": _type(parameter["schema"]),
+            "type": in_words(parameter["schema"], self._resolved),
             "description": parameter["description"],
         }
 
@@ -116,7 +134,7 @@ class Reader:
                 {
                     "name": full_name,
                     "required": name in schema.get("required", []),
-                    "type": _type(inner),
+                    "type": in_words(inner, self._resolved),
                     "description": inner.get("description", ""),
                 }
             )
@@ -147,17 +165,3 @@ class Reader:
             example = json.dumps(self._resolved(body["schema"])["example"], ensure_ascii=False)
             parts += [f'-H "Content-Type: {media_type}"', f"-d {shlex.quote(example)}"]
         return " \\\n  ".join(parts)
-
-
-def _type(schema: Node) -> str:
-    """Return a type in words."""
-    if "oneOf" in schema:
-        return " or ".join(_type(option) for option in schema["oneOf"])
-    words = {"array": "list", "integer": "whole number", "boolean": "true or false"}
-    kind: str = schema.get("type", "object")
-    name = words.get(kind, kind)
-    if "enum" in schema:
-        name = ", ".join(f"{value}" for value in schema["enum"])
-    if schema.get("nullable"):
-        name += ", or null"
-    return name

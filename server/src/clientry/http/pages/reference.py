@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from clientry.errors import DICTIONARY, NotFound
 from clientry.http.document import Document
 from clientry.http.exchange import JSON, Answer, Headers, Receive, Scope
-from clientry.http.pages.operation_page import Reader, prose
+from clientry.http.pages.operation_page import Reader, heading, inline, prose
 from clientry.http.pages.own_document import own_document, with_departures_told
 from clientry.oauth2 import ERRORS
 from clientry.records.product import Catalogue
@@ -33,7 +33,7 @@ class Reference:
     """Answers with documents and pages.
 
     Args:
-        public_url: what their links and examples start with.
+        public_url: what their examples start with.
         catalogue: the products that they name.
     """
 
@@ -50,19 +50,20 @@ class Reference:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages.filters["prose"] = prose
+        pages.filters.update(prose=prose, inline=inline)
 
-        def page(template: str, **values: object) -> Document:
-            common = {"public_url": public_url, "errors": errors, "oauth2_errors": oauth2_errors}
+        def page(template: str, root: str, /, **values: object) -> Document:
+            """Return a page. `root`: the way from it to the front page; links are relative, so that they hold under any address."""
+            common = {"root": root, "heading": heading, "errors": errors, "oauth2_errors": oauth2_errors}
             return Document(pages.get_template(template).render({**common, **values}).encode(), _PAGE)
 
         self.contract = Document(published, JSON + _CACHED)
         self.openapi = Document(json.dumps(with_departures_told(ours), ensure_ascii=False).encode(), JSON + _CACHED)
-        self.front_page = page("front.html", title="Clientry")
-        self.docs = page("docs.html", title="API reference", **Reader(ours, public_url).sections())
-        self.error_index = page("errors.html", title="Errors")
+        self.front_page = page("front.html", "./", title="Clientry")
+        self.docs = page("docs.html", "./", title="API reference", **Reader(ours, public_url).sections())
+        self.error_index = page("errors.html", "./", title="Errors")
         self._error_pages = {
-            name: page("error.html", title=name, name=name, kind=kind)
+            name: page("error.html", "../", title=name, name=name, kind=kind)
             for name, kind in {**errors, **oauth2_errors}.items()
         }
         folder = package / "http" / "pages"
