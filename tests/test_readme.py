@@ -18,6 +18,8 @@ BLOCKS: list[str] = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_t
 def checkout(tmp_path: Path) -> Iterator[Path]:
     """Give a directory with the virtual environment that `make run` makes, and what its last line starts."""
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text() + "/.gitignore\n/.venv\n")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     port = 8080
     try:
         send(f"http://127.0.0.1:{port}", "GET", "/healthz")
@@ -39,7 +41,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_readme_can_be_pasted(checkout: Path) -> None:
-    """Every command between `make run` and `make test` succeeds and shows what the text says."""
+    """Every command between `make run` and `make test` succeeds and shows what the text says, and git finds nothing to add."""
     assert (BLOCKS[0], BLOCKS[-1]) == ("make run\n", "make test\n")
     script = "set -e\n" + "\n".join(f"echo '== {number}'\n{block}" for number, block in enumerate(BLOCKS[1:-1]))
     done = subprocess.run(["sh", "-c", script], check=False, cwd=checkout, capture_output=True, text=True, timeout=60)
@@ -57,7 +59,8 @@ def test_the_readme_can_be_pasted(checkout: Path) -> None:
     ):
         assert expected in shown
     assert (checkout / "clientry-data" / "first-client.json").exists()
-    assert (checkout / "admin.json").stat().st_mode & 0o077 == 0
+    left = subprocess.run(["git", "status", "--porcelain"], check=True, cwd=checkout, capture_output=True, text=True)
+    assert left.stdout == ""
 
 
 def test_make_run_ends_in_the_command_that_is_tested() -> None:
