@@ -9,9 +9,11 @@ PYTEST_ARGS ?=
 FAULTS ?= full
 STEPS ?= 100000
 FUZZ ?= 60
+SINCE ?= HEAD
+SAMPLE ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-failover test-model test-proxies fuzz lint types layers check bench lock clean
+.PHONY: help setup run test test-faults test-failover test-model test-proxies fuzz mutants lint types layers check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,9 @@ test-proxies: $(VENV)/.dev ## Send the odd requests of the corpus through a real
 fuzz: $(VENV)/.fuzz ## Feed random bytes to the connection's state machine, guided by coverage (FUZZ=seconds)
 	$(BIN)/python -m tests.fuzz.connection -max_total_time=$(FUZZ)
 
+mutants: $(VENV)/.mutants ## Break what changed since a revision, bit by bit, and print what no test noticed (SINCE=HEAD~5 SAMPLE=30 SEED=1)
+	$(BIN)/python tools/mutants.py --since $(SINCE) --sample $(SAMPLE) $(if $(SEED),--seed $(SEED)) $(MODULES)
+
 check: lint types layers ## Set up and run the static checks only
 
 lint: $(VENV)/.dev
@@ -61,6 +66,7 @@ lock: $(UV) ## Renew the pinned, hashed requirements
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/server.txt server/pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/failover.in -o requirements/failover.txt
 	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" requirements/fuzz.in -o requirements/fuzz.txt
+	$(UV) pip compile -q -U --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" -c requirements/dev.txt requirements/mutants.in -o requirements/mutants.txt
 
 clean: ## Remove what `setup` made (not your data)
 	rm -rf $(VENV) .uv
@@ -93,4 +99,7 @@ $(VENV)/.failover: $(VENV)/.dev requirements/failover.txt
 $(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
 	@echo "Installing Atheris into $(VENV) ..."
 	@$(PIP) --require-hashes -r requirements/fuzz.txt
+$(VENV)/.mutants: $(VENV)/.dev requirements/mutants.txt
+	@echo "Installing cosmic-ray into $(VENV) ..."
+	@$(PIP) --require-hashes -r requirements/mutants.txt
 	@touch $@
