@@ -1,6 +1,7 @@
 """Signing keys against published vectors, two JOSE libraries that we did not write, and every way to bend a token."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -104,14 +105,20 @@ KEY = generate(Algorithm.ES256, 0)
 RING = KeyRing([KEY], Algorithm.ES256)
 
 
-def forged(header: object, payload: bytes = PAYLOAD, secret: bytes | None = None) -> str:
-    """Return a token with this header, signed by HMAC if there is a secret and else by our own key."""
-    head = b64(json.dumps(header).encode())
-    signed = head + b"." + b64(payload)
+def forged(header: dict[str, object], payload: bytes = PAYLOAD, secret: bytes | None = None) -> str:
+    """Return a token with this header, signed over exactly that header: by HMAC if there is a secret, else by our own key."""
+    head = b64(json.dumps(header, separators=(",", ":")).encode())
     if secret is not None:
+        signed = head + b"." + b64(payload)
         return (signed + b"." + b64(hmac.digest(secret, signed, hashlib.sha256))).decode()
-    real = KEY.sign(payload).rsplit(".", 1)[1]
-    return signed.decode() + "." + real
+    key = copy.copy(KEY)
+    key.header = head
+    return key.sign(payload)
+
+
+def test_a_token_forged_with_our_own_header_is_good() -> None:
+    """So whatever other header is refused below is refused for what it says, and not for its signature."""
+    assert RING.verify(forged({"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid})) == PAYLOAD
 
 
 @pytest.mark.parametrize("secret", [RING.jwk_set, json.dumps(KEY.public_jwk).encode(), b"", b" "])
@@ -131,14 +138,23 @@ def test_w01_hmac_with_a_public_key_is_refused(secret: bytes) -> None:
         {"alg": "ES256", "kid": KEY.kid},
         {"typ": "at+jwt", "alg": "ES256", "kid": "../../../dev/null"},
         {"typ": "at+jwt", "alg": "ES256", "kid": "' OR 1=1 --"},
+        {"alg": "ES256", "typ": "at+jwt", "kid": KEY.kid},
+        {"typ": "AT+JWT", "alg": "ES256", "kid": KEY.kid},
+        {"typ": "application/at+jwt", "alg": "ES256", "kid": KEY.kid},
+        {"typ": "at+jwt", "alg": "ES256"},
         {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "crit": ["x"], "x": 1},
+        {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "crit": []},
+        {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "b64": False},
+        {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "jwk": KEY.public_jwk},
+        {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "x5u": "http://127.0.0.1/"},
+        {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "cty": "JWT"},
         {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "jku": "http://127.0.0.1/"},
         {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, "zip": "DEF"},
         {"typ": "at+jwt", "alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "kid": KEY.kid, "p2c": 10**9},
     ],
 )
 def test_j06_w01_w03_w05_any_other_header_is_refused(header: dict[str, object]) -> None:
-    """A token whose header is not byte for byte one of ours is refused, whatever its signature."""
+    """A token whose header is not byte for byte one of ours is refused, although our own key signed that very header."""
     assert RING.verify(forged(header)) is None
 
 

@@ -75,7 +75,7 @@ class AccountHandlers:
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/accounts/{account_id}`."""
         await self._registry.delete(caller, scope["path_params"]["account_id"], if_match(scope))
-        return Answer(204)
+        return Answer(204, NO_STORE)
 
     def _created(self, account: Account) -> Answer:
         location = f"{self._public_url}/v1/accounts/{account.account_id}".encode()

@@ -104,7 +104,7 @@ class ClientHandlers:
     async def delete(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `DELETE /v1/clients/{client_id}`."""
         await self._lifecycle.delete(caller, scope["path_params"]["client_id"], if_match(scope))
-        return Answer(204)
+        return Answer(204, NO_STORE)
 
     async def restore(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients/{client_id}/restore`; a body is not read."""

@@ -50,7 +50,7 @@ class SecretHandlers:
         """Answer `DELETE /v1/clients/{client_id}/secrets/{secret_id}`."""
         parameters = scope["path_params"]
         await self._registry.delete(caller, parameters["client_id"], parameters["secret_id"])
-        return Answer(204)
+        return Answer(204, NO_STORE)
 
 
 def _new_secret(body: CreateSecret) -> NewSecret:
