@@ -141,3 +141,34 @@ async def test_clients_end_and_what_is_deleted_is_purged(
         await housekeeping.tidy()
         left = await storage.read(lambda snapshot: snapshot.clients.deleted(staying.client_id, 0))
         assert (left is not None) is kept
+
+
+async def test_whatever_is_put_away_is_put_away_in_one_round(
+    storage: Storage, clock: Stopped, housekeeping: Housekeeping
+) -> None:
+    """More clients than a batch end, more silent secrets than a batch are retired, more deleted clients than one are purged."""
+    root = an_account()
+    ending = [a_client(root, expires_at=NOW + 5) for _ in range(BATCH + 3)]
+    deleted = [a_client(root) for _ in range(BATCH + 3)]
+    rotated = [a_client(root) for _ in range(BATCH + 3)]
+    old = [a_secret(client, silence=3600, expires_at=NOW + 200_000) for client in rotated]
+    new = [a_secret(client, date_created=NOW + 10) for client in rotated]
+
+    async def add(transaction: Transaction) -> None:
+        await transaction.accounts.add(root)
+        await transaction.clients.add_all([*ending, *deleted, *rotated])
+        await transaction.secrets.add_all([*old, *new])
+        await transaction.secrets.note_uses(
+            [SecretUse(one.client_id, one.secret_id, 1, NOW + 11, "", "") for one in new]
+        )
+        for client in deleted:
+            await transaction.clients.delete(client, NOW)
+
+    await storage.write(add)
+    clock.time = NOW + 100_000
+    await housekeeping.tidy()
+    assert await storage.read(lambda snapshot: snapshot.clients.expired(NOW + 5, 9)) == ()
+    assert await storage.read(lambda snapshot: snapshot.secrets.silent(NOW + 100_000, "", 9)) == ()
+    assert {
+        await storage.read(lambda snapshot, one=one: snapshot.clients.deleted(one.client_id, 0)) for one in deleted
+    } == {None}

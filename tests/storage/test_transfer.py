@@ -1,7 +1,7 @@
 """Moving a whole database: backup, restoring, and from one engine to the other."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import apsw
@@ -124,13 +124,15 @@ async def test_a_target_that_holds_something_is_refused(storage: Storage, url: D
     assert backup.path.read_bytes() == before
 
 
-class _Forgetful:
-    """A target that loses a row."""
+class _Unfaithful:
+    """A target that changes what it is given of one table."""
 
-    def __init__(self, target: object) -> None:
+    def __init__(self, target: object, table: str, change: Callable[[list[Row]], list[Row]]) -> None:
         self._target = target
+        self._table = table
+        self._change = change
 
-    async def __aenter__(self) -> "_Forgetful":
+    async def __aenter__(self) -> "_Unfaithful":
         self._open = await self._target.__aenter__()  # type: ignore[attr-defined]
         return self
 
@@ -144,18 +146,36 @@ class _Forgetful:
         return self._open.rows(table)
 
     async def add(self, table: Table, rows: list[Row]) -> None:
-        await self._open.add(table, rows[:-1] if table.name == "audit_events" else rows)
+        await self._open.add(table, self._change(rows) if table.name == self._table else rows)
 
 
+def _lost(rows: list[Row]) -> list[Row]:
+    """Return the rows without the last one."""
+    return rows[:-1]
+
+
+def _altered(rows: list[Row]) -> list[Row]:
+    """Return the rows with one more exclamation mark in the name of the last account."""
+    return [*rows[:-1], tuple(value + "!" if value == "Name" else value for value in rows[-1])]
+
+
+@pytest.mark.parametrize(
+    ("table", "change"), [("audit_events", _lost), ("accounts", _altered)], ids=["lost", "altered"]
+)
 async def test_a_copy_that_differs_is_thrown_away(
-    storage: Storage, url: DatabaseUrl, postgres: Postgres, tmp_path: Path
+    storage: Storage,
+    url: DatabaseUrl,
+    postgres: Postgres,
+    tmp_path: Path,
+    table: str,
+    change: Callable[[list[Row]], list[Row]],
 ) -> None:
-    """When a single row does not arrive the copy fails by name, and the target is as empty as before."""
+    """When a single row does not arrive, or not as it was, the copy fails by name, and the target is as empty as before."""
     await fill(storage)
     place = parse(postgres.new_database())
     for target in (place, sqlite_url(tmp_path / "target.db")):
-        with pytest.raises(Mismatch, match="audit_events"):
-            await copy(open_source(url), _Forgetful(open_target(target)), ignore)  # type: ignore[arg-type]
+        with pytest.raises(Mismatch, match=table):
+            await copy(open_source(url), _Unfaithful(open_target(target), table, change), ignore)  # type: ignore[arg-type]
     assert list(tmp_path.glob("*target*")) == []
     assert {one.rows for one in await copied(url, place)} >= {30}
 
