@@ -42,7 +42,7 @@ fuzz: $(VENV)/.fuzz ## Feed random bytes to the connection's state machine, guid
 	$(BIN)/python -m tests.fuzz.connection -max_total_time=$(FUZZ)
 
 mutants: $(VENV)/.mutants ## Break what changed since a revision, bit by bit, and print what no test noticed (SINCE=HEAD~5 SAMPLE=30 SEED=1)
-	$(BIN)/python tools/mutants.py --since $(SINCE) --sample $(SAMPLE) $(if $(SEED),--seed $(SEED)) $(MODULES)
+	$(BIN)/python tools/mutants.py --since $(SINCE) --sample $(SAMPLE) --tests "$(TESTS)" $(if $(SEED),--seed $(SEED)) $(MODULES)
 
 check: lint types layers ## Set up and run the static checks only
 

@@ -22,22 +22,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SOURCE = Path("server/src/clientry")
 BIN = Path(sys.executable).parent
-MIRRORS = {
-    "records": ["tests/records", "tests/http"],
-    "settings": ["tests/settings", "tests/cli"],
-    "storage": ["tests/storage"],
-    "registry": ["tests/http/api", "tests/background"],
-    "tokens": ["tests/http/oauth", "tests/http/api"],
-    "background": ["tests/background"],
-    "http/api": ["tests/http/api", "tests/contract"],
-    "http/oauth": ["tests/http/oauth"],
-    "http/pages": ["tests/http/pages"],
-    "http": ["tests/http"],
-    "process": ["tests/process"],
-    "cli": ["tests/cli"],
-    ".": ["tests/cli", "tests/process"],
-}
-"""Folder of the source to folders of the tests, the longest match first; those of a wing come before those that go through it."""
+INSTEAD = {"registry": "tests/http/api", "tokens": "tests/http/oauth", ".": "tests/process"}
+"""Where the tests of a folder are that has none of its own name; the shortest way to what a wing does."""
 
 Span = tuple[tuple[int, int], tuple[int, int]]
 
@@ -47,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="these modules, instead of those that differ")
     parser.add_argument("--since", default="HEAD", help="the revision to compare with")
+    parser.add_argument("--tests", default="", help="these tests, instead of those that mirror each module")
     parser.add_argument("--sample", type=int, default=0, help="so many changes of each module, drawn at random; 0: all")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of what is drawn")
     asked = parser.parse_args()
@@ -55,7 +42,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="clientry-mutants-") as name:
         copy = copied(Path(name))
         for module in modules:
-            report(module, copy, asked.sample, random.Random(asked.seed))  # noqa: S311 - what is tried is no secret
+            tests = asked.tests or mirrors(module)
+            report(module, copy, tests, asked.sample, random.Random(asked.seed))  # noqa: S311 - what is tried is no secret
 
 
 def changed_since(revision: str) -> list[Path]:
@@ -81,20 +69,27 @@ def copied(place: Path) -> Path:
     return place
 
 
-def mirrors(module: Path) -> list[str]:
-    """Return the folders of the tests that mirror a module."""
+def mirrors(module: Path) -> str:
+    """Return the folder of the tests that mirror a module: of the same name, or of the folder above."""
     folder = module.parent.relative_to(SOURCE)
-    return next(MIRRORS[str(each)] for each in (folder, *folder.parents) if str(each) in MIRRORS)
+    while folder.parts:
+        if (ROOT / "tests" / folder).is_dir():
+            return f"tests/{folder}"
+        if str(folder) in INSTEAD:
+            break
+        folder = folder.parent
+    return INSTEAD[str(folder)]
 
 
-def report(module: Path, copy: Path, sample: int, draw: random.Random) -> None:
+def report(module: Path, copy: Path, tests: str, sample: int, draw: random.Random) -> None:
     """Try the changes of one module, and print those that survived."""
-    tests = mirrors(module)
-    command = [str(BIN / "python"), "-m", "pytest", "-q", "-x", "-p", "no:schemathesis", "-p", "no:xdist", *tests]
+    command = [str(BIN / "python"), "-m", "pytest", "-q", "-x", "-p", "no:schemathesis", "-p", "no:xdist"]
+    command += tests.split()
     environment = {**os.environ, "PYTHONPATH": str(copy / "server" / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     begun = time.monotonic()
-    if subprocess.run(command, cwd=copy, env=environment, check=False, capture_output=True).returncode != 0:
-        sys.exit(f"{module}: {' '.join(tests)} fail without any change.")
+    plain = subprocess.run(command, cwd=copy, env=environment, check=False, capture_output=True, text=True)
+    if plain.returncode != 0:
+        sys.exit(f"{plain.stdout[-2000:]}\n{module}: {tests} fails without any change.")
     took = time.monotonic() - begun
     configuration, session = copy / "mutants.toml", copy / "mutants.sqlite"
     session.unlink(missing_ok=True)
@@ -105,7 +100,7 @@ def report(module: Path, copy: Path, sample: int, draw: random.Random) -> None:
     places = [str(configuration), str(session)]
     subprocess.run([BIN / "cosmic-ray", "init", *places], cwd=copy, env=environment, check=True, capture_output=True)
     count = thin_out(session, annotations(copy / module), sample, draw)
-    print(f"\n{module}: {count} changes, each against {' '.join(tests)} ({took:.0f} s)", flush=True)
+    print(f"\n{module}: {count} changes, each against {tests} ({took:.0f} s)", flush=True)
     subprocess.run([BIN / "cosmic-ray", "exec", *places], cwd=copy, env=environment, check=True, capture_output=True)
     survivors = list(survived(session))
     for line, diff in survivors:
