@@ -98,11 +98,21 @@ def test_a_label_without_a_value_changes_nothing(data: Path, label: str) -> None
     assert shown(data, client_id)["labels"] == "team:a"
 
 
-def test_an_update_of_nothing_is_refused(data: Path) -> None:
-    """Without a single field an update says so, instead of a success that changed nothing."""
-    refused = run("clients", "update", create(data, "--name", "N"), "--data", data)
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("clients", "update", "apiclient_x"), "nothing to change"),
+        (("accounts", "update", "acct_x"), "nothing to change"),
+        (("clients", "list", "--name", ""), "name must not be empty"),
+        (("clients", "list", "--account", ""), "account_id must not be empty"),
+        (("accounts", "list", "--parent", ""), "parent_id must not be empty"),
+    ],
+)
+def test_what_an_empty_variable_leaves_is_refused(data: Path, command: tuple[str, ...], message: str) -> None:
+    """An update of nothing is no success, and a filter by nothing does not list everything."""
+    refused = run(*command, "--data", data)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "nothing to change" in refused.stderr
+    assert message in refused.stderr
 
 
 def test_a_new_client_ends_in_the_future(data: Path) -> None:

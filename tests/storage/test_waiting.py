@@ -12,6 +12,7 @@ from clientry.errors import StorageUnavailable
 from clientry.settings.database_url import parse
 from clientry.storage import Transaction
 from clientry.storage.postgres.look_ups import LookUps
+from clientry.storage.postgres.pool import Pool
 from clientry.storage.sqlite import SqliteStorage
 from clientry.storage.sqlite.schema import migrate
 
@@ -32,6 +33,25 @@ async def test_5000_look_ups_may_wait_for_postgresql() -> None:
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
         await look_ups.close()
+
+
+async def test_50_transactions_may_wait_for_each_connection_to_postgresql() -> None:
+    """Of two connections that do not come about, 100 transactions wait for a turn, and those beyond are told at once."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pool = Pool(parse(f"postgresql://clientry@127.0.0.1:{silent.getsockname()[1]}/none?sslmode=disable"), 2)
+
+        async def borrow() -> None:
+            async with pool.connection():
+                raise AssertionError
+
+        waiting = [asyncio.create_task(borrow()) for _ in range(2 + 100 + BEYOND)]
+        await asyncio.sleep(0.1)
+        refused = [task for task in waiting if task.done()]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert {str(task.exception()) for task in refused} == {"too many transactions are waiting"}
+        assert len(refused) == BEYOND
 
 
 async def test_10000_writes_may_wait_for_sqlite(tmp_path: Path) -> None:

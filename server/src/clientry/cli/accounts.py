@@ -87,6 +87,7 @@ def list_accounts(
     given = {"parent_id": parent, "status": status, "friendly_name": name, "owner_email": owner_email}
     filters = {key: value for key, value in given.items() if value is not None}
     query = ListQuery("/v1/accounts", page_size, page_number, filters, root=None)
+    query.refuse_blank_filters()
     asyncio.run(_list(load(flags).settings, wanted, query, as_json=json))
 
 
@@ -131,6 +132,10 @@ def update(
         friendly_name=UNSET if name is None else clean_text("--name", name),
         owner_email=UNSET if owner_email is None else clean_email("--owner-email", owner_email),
     )
+    if change == AccountChange():
+        raise ValueError(
+            "there is nothing to change: name what to set, such as --name (clientry accounts update --help)"
+        )
     _update(account_id, change, load(flags).settings, as_json=json)
 
 

@@ -72,6 +72,7 @@ def list_clients(
     }
     filters = {key: value for key, value in given.items() if value is not None}
     query = ListQuery("/v1/clients", page_size, page_number, filters, root=None)
+    query.refuse_blank_filters()
     asyncio.run(_list(load(flags).settings, wanted, query, as_json=json))
 
 
