@@ -172,3 +172,39 @@ async def test_whatever_is_put_away_is_put_away_in_one_round(
     assert {
         await storage.read(lambda snapshot, one=one: snapshot.clients.deleted(one.client_id, 0)) for one in deleted
     } == {None}
+
+
+async def test_whatever_is_done_without_being_asked_is_exactly_one_audit_event(
+    storage: Storage, clock: Stopped, housekeeping: Housekeeping
+) -> None:
+    """A client that ends, a grace period that begins and a secret that is retired: one event each, every field of it, and once."""
+    root = an_account()
+    ending, rotated, graced = a_client(root, expires_at=NOW + 5), a_client(root), a_client(root)
+    silent, newer = a_secret(rotated, silence=3600, expires_at=NOW + 99_999), a_secret(rotated, date_created=NOW + 1)
+    waiting = a_secret(graced, grace=600, expires_at=NOW + 99_999)
+    first = a_secret(graced, date_created=NOW + 1)
+
+    async def add(transaction: Transaction) -> None:
+        await transaction.accounts.add(root)
+        await transaction.clients.add_all([ending, rotated, graced])
+        await transaction.secrets.add_all([silent, newer, waiting, first])
+        await transaction.secrets.note_uses([SecretUse(rotated.client_id, newer.secret_id, 1, NOW + 2, "", "")])
+
+    await storage.write(add)
+    clock.time = NOW + 10_000
+    for _ in range(2):
+        await housekeeping._secrets.begin_grace(graced.client_id, first.secret_id, NOW + 9_000)
+        await housekeeping.tidy()
+    events = (await storage.read(lambda snapshot: snapshot.audit_events.slice(root.account_id, 0, 99))).items
+    assert sorted((event.change.operation, event.change.target) for event in events) == sorted(
+        [
+            ("client.expire", ending.client_id),
+            ("secret.begin_grace", graced.client_id),
+            ("secret.retire", rotated.client_id),
+        ]
+    )
+    for change in (event.change for event in events):
+        assert (change.account_id, change.actor, change.at) == (root.account_id, "clientry", NOW + 10_000)
+        assert change.before != change.after
+        assert change.event_id.startswith("event_")
+        assert change.request_id
