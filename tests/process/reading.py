@@ -24,6 +24,7 @@ class Reading(NamedTuple):
     Attributes:
         requests: those that came whole; each is answered as soon as it has.
         refusal: the status with which the connection ended, 0: none.
+        path: what was refused, where that could be read.
         state: what it does now.
         part: the part of a body that has come, where the rest has not.
         overflowed: more was sent behind a request than is kept: that depends on when it was answered, and so on the cuts.
@@ -31,6 +32,7 @@ class Reading(NamedTuple):
 
     requests: tuple[Whole, ...]
     refusal: int
+    path: bytes
     state: State
     part: bytes
     overflowed: bool
@@ -40,7 +42,7 @@ def read(parts: Iterable[bytes]) -> Reading:
     """Feed parts to a connection, and answer each request as soon as it is whole."""
     connection = Connection(TIMES, 0.0)
     requests: list[Whole] = []
-    refusal, head, body, overflowed = 0, None, b"", False
+    refusal, path, head, body, overflowed = 0, b"", None, b"", False
     for part in parts:
         event: Event | None = connection.receive(part, 0.0)
         while event is not None:
@@ -50,7 +52,7 @@ def read(parts: Iterable[bytes]) -> Reading:
                 case More(body=more, is_whole=is_whole):
                     body += more
                 case Refusal(status=status):
-                    refusal, body, is_whole = status, b"", False
+                    refusal, path, body, is_whole = status, event.path, b"", False
                 case _:
                     raise AssertionError(event)
             event = None
@@ -61,7 +63,7 @@ def read(parts: Iterable[bytes]) -> Reading:
                 head, body = None, b""
         assert connection.held <= max(RULES[connection.state].held, RULES[State.HEAD].held + 4), connection.state
     state = State.DROPPING if connection.state is State.CLOSING else connection.state
-    return Reading(tuple(requests), refusal, state, body, overflowed)
+    return Reading(tuple(requests), refusal, path, state, body, overflowed)
 
 
 def cut(raw: bytes, places: Iterable[int]) -> list[bytes]:

@@ -10,6 +10,7 @@ _BAD_LINES: dict[str, tuple[str, str, str, bytes]] = {
     "no-target": ("9112 3", MUST, "A line without a target is malformed.", b"GET HTTP/1.1"),
     "method-alone": ("9112 3", MUST, "A method alone is malformed.", b"GET"),
     "no-method": ("9112 3", MUST, "A line without a method is malformed.", _PATH + b" HTTP/1.1"),
+    "space-for-a-method": ("9112 3", MUST, "A space is no method.", b" " + _PATH + b" HTTP/1.1"),
     "space-first": ("9112 2.2", MUST, "White space before the method is malformed.", b" GET " + _PATH + b" HTTP/1.1"),
     "two-spaces": ("9112 3", STRICT, "Words are parted by one space.", b"GET  " + _PATH + b" HTTP/1.1"),
     "two-spaces-later": ("9112 3", STRICT, "Words are parted by one space.", b"GET " + _PATH + b"  HTTP/1.1"),

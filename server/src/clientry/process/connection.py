@@ -13,12 +13,11 @@ An `Upgrade` is ignored, and so is HTTP/2 by prior knowledge: whatever a message
               └────────┴──► dropping ─────────▲
 """
 
-import re
 from typing import Final
 
 from clientry.process.chunks import Chunks
 from clientry.process.events import Event, Gone, More, Refusal, Request
-from clientry.process.head import Head, Refused, read_head
+from clientry.process.head import Head, Refused, check_beginning, path_of, read_head
 from clientry.process.states import (
     ANSWER_TIME,
     LAST_WORD_TIME,
@@ -33,16 +32,11 @@ from clientry.process.states import (
 
 _BLANK: Final = b"\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
-_NOTHING_YET: Final = (b"", b"\r")
-_UNENDED = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
-_BEGINNING = re.compile(rb"[!-~]++(?: [!-~]*+(?: [!-~]*+)?)?(?:\r.*+)?", re.DOTALL)
 
 _GONE: Final = Gone()
-_TOO_LARGE: Final = Refusal(400, f"The request line and headers have more than {MAX_HEAD} bytes.")
-_TOO_SLOW: Final = Refusal(400, "The request line and headers did not arrive in time.")
-_CUT_OFF: Final = Refusal(400, "The request ended in the middle of its head.")
-_NO_LINE_END: Final = Refusal(400, "A line of the head does not end with CR LF.")
-_NO_HTTP: Final = Refusal(400, "This is not an HTTP request.")
+_TOO_LARGE: Final = f"The request line and headers have more than {MAX_HEAD} bytes."
+_TOO_SLOW: Final = "The request line and headers did not arrive in time."
+_CUT_OFF: Final = "The request ended in the middle of its head."
 _TOO_MANY: Final = Refusal(400, f"More than {MAX_PIPELINED} bytes were sent before an earlier request was answered.")
 
 # Members of an enumeration are looked up slowly, and these are looked up several times for each request.
@@ -129,7 +123,7 @@ class Connection:
         """Take note that the client sends no more; a request that it has sent whole is answered all the same."""
         match self.state:
             case State.HEAD:
-                return self._refuse(_CUT_OFF, now)
+                return self._refuse(Refusal(400, _CUT_OFF, path_of(self._received)), now)
             case State.BODY:
                 self._enter(State.CLOSING, now)
                 return _GONE
@@ -199,7 +193,7 @@ class Connection:
         """Return what is to be done because the deadline has passed."""
         match RULES[self.state].late:
             case Late.REFUSE:
-                return self._refuse(_TOO_SLOW, now)
+                return self._refuse(Refusal(400, _TOO_SLOW, path_of(self._received)), now)
             case Late.CLOSE:
                 self.close(now)
                 return Late.CLOSE
@@ -228,35 +222,30 @@ class Connection:
         # RFC 9112 section 2.2: one empty line before a request is ignored.
         start = 2 if received.startswith(_BLANK) else 0
         end = received.find(_HEAD_END, max(start, self._scanned - 3))
-        if 0 <= end <= MAX_HEAD:
-            self._scanned = 0
-            raw = received[start:end]
-            try:
+        try:
+            if 0 <= end <= MAX_HEAD:
+                self._scanned = 0
+                raw = received[start:end]
                 # A client that asks again sends the same head again: reading it costs as much as all else that is done here.
                 if raw != self._last_raw:
                     self._last_head, self._last_raw = read_head(raw), raw
                 return self._begin(self._last_head, received[end + 4 :], now)
-            except Refused as refused:
-                return self._refuse(Refusal(refused.status, refused.reason, refused.path), now)
-        if end >= 0 or len(received) >= MAX_HEAD + len(_HEAD_END):
-            return self._refuse(_TOO_LARGE, now)
-        problem = _unlikely(received, start, max(start, self._scanned - 1))
-        if problem is not None:
-            return self._refuse(problem, now)
+            if end >= 0 or len(received) >= MAX_HEAD + len(_HEAD_END):
+                raise Refused(_TOO_LARGE)
+            check_beginning(received, start, max(start, self._scanned - 1))
+        except Refused as refused:
+            return self._refuse(Refusal(refused.status, refused.reason, path_of(received[:MAX_HEAD])), now)
         self._scanned = len(received)
         if self.state is not _HEAD:
             self._enter(State.HEAD, now)
         return None
 
-    def _begin(self, head: Head, rest: bytes, now: float) -> Event:
+    def _begin(self, head: Head, rest: bytes, now: float) -> Request:
         """Begin a request, and take of the rest what is of its body."""
         self._received = b""
         self._chunks = Chunks() if head.length is None else None
         self._left = head.length or 0
-        try:
-            body, is_whole = self._take(rest)
-        except Refused as refused:
-            return self._refuse(Refusal(refused.status, refused.reason, head.path), now)
+        body, is_whole = self._take(rest)
         if is_whole:
             self.state = _ANSWERING
             self.deadline = now + ANSWER_TIME
@@ -288,13 +277,3 @@ class Connection:
         if rest:
             self._keep(rest)
         return body, is_whole
-
-
-def _unlikely(received: bytes, start: int, scanned: int) -> Refusal | None:
-    """Refuse at once what cannot become a head, instead of waiting for the rest of it; `scanned`: bytes looked at before."""
-    if _UNENDED.search(received, scanned) is not None:
-        return _NO_LINE_END
-    is_in_first_line = received.find(b"\r", start, scanned) < 0
-    if is_in_first_line and received[start:] not in _NOTHING_YET and _BEGINNING.fullmatch(received, start) is None:
-        return _NO_HTTP
-    return None

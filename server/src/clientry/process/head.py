@@ -19,6 +19,9 @@ _METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT"
 # RFC 3986 section 3.2.2: a name or an address, and perhaps a port.
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+_NOTHING_YET: Final = (b"", b"\r")
+_UNENDED = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
+_BEGINNING = re.compile(rb"[!-~]++(?: [!-~]*+(?: [!-~]*+)?)?(?:\r.*+)?", re.DOTALL)
 _ONCE: Final = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type")
 
 Fields = list[tuple[bytes, bytes]]
@@ -30,14 +33,12 @@ class Refused(Exception):
     Attributes:
         status: the HTTP status to say so with.
         reason: a sentence for whoever sent it; nothing of what was sent is in it.
-        path: what it was for, empty where that is not known.
     """
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
-        self.path = b""
 
 
 class Head(Struct, frozen=True):
@@ -78,14 +79,6 @@ def read_head(received: bytes) -> Head:
     if len(line) != 3 or not line[1] or line[1].translate(None, _VISIBLE):
         raise Refused("The request line is not 'METHOD target HTTP/1.1'.")
     method, target, version = line
-    try:
-        return _read(method, target, version, lines)
-    except Refused as refused:
-        refused.path = target.partition(b"?")[0]
-        raise
-
-
-def _read(method: bytes, target: bytes, version: bytes, lines: list[bytes]) -> Head:
     is_1_1 = version == b"HTTP/1.1"
     if not is_1_1 and version != b"HTTP/1.0":
         raise Refused("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
@@ -109,6 +102,34 @@ def _read(method: bytes, target: bytes, version: bytes, lines: list[bytes]) -> H
         _keep_alive(framing.get(b"connection"), is_1_1=is_1_1),
         b"expect" in framing and _expects_continue(framing[b"expect"], is_1_1=is_1_1),
     )
+
+
+def check_beginning(received: bytes, start: int, scanned: int) -> None:
+    """Refuse at once what cannot become a head, instead of waiting for the rest of it.
+
+    Args:
+        received: holds the beginning of a head,
+        start: from here on;
+        scanned: up to here it was checked before.
+
+    Raises:
+        Refused: it cannot become a head.
+    """
+    if _UNENDED.search(received, scanned) is not None:
+        raise Refused("A line of the head does not end with CR LF.")
+    is_in_first_line = received.find(b"\r", start, scanned) < 0
+    if is_in_first_line and received[start:] not in _NOTHING_YET and _BEGINNING.fullmatch(received, start) is None:
+        raise Refused("This is not an HTTP request.")
+
+
+def path_of(received: bytes) -> bytes:
+    """Return the path that a refused head is for, as far as its request line can be read; else nothing."""
+    line, line_end, _ = received.removeprefix(b"\r\n").partition(b"\r\n")
+    words = line.split(b" ")
+    if not line_end or len(words) != 3 or not all(words) or line.translate(None, _VISIBLE) != b"  ":
+        return b""
+    absolute = _ABSOLUTE.fullmatch(words[1])
+    return (words[1] if absolute is None else absolute[2]).partition(b"?")[0]
 
 
 def check_fields(received: bytes) -> None:
