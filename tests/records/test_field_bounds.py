@@ -13,6 +13,7 @@ from clientry.records.field import (
     clean_label_filter,
     clean_labels,
     clean_moment,
+    clean_products,
     clean_text,
     clean_token_lifetime,
     ensure_future,
@@ -64,3 +65,21 @@ def test_a_field_is_accepted_up_to_its_edge_and_no_further(field: str) -> None:
     for value in bad:
         with pytest.raises(BadRequest, match=r"^(f|labels)\b"):
             rule(value)
+
+
+def test_the_names_of_durations_mean_what_they_say() -> None:
+    """1h is an hour to the second, and so on, for secrets and for tokens."""
+    hour, day = 60 * 60, 24 * 60 * 60
+    durations = {"1h": hour, "24h": day, "7d": 7 * day, "30d": 30 * day}
+    lifetimes = {"1h": hour, "24h": day, "30d": 30 * day, "24mo": 730 * day}
+    assert {name: clean_duration("f", name, 0, 2_592_000) for name in durations} == durations
+    assert {name: clean_token_lifetime("f", name) for name in lifetimes} == lifetimes
+
+
+def test_products_are_known_and_named_once() -> None:
+    """Duplicates are dropped in order; an unknown one is told by its place, with those that there are, and never by its text."""
+    assert clean_products("f", ["b", "a", "b"], ("a", "b")) == ("b", "a")
+    assert clean_products("f", [], ()) == ()
+    for names, known, place, told in ((["a", "b", "cs_x"], ("a", "b"), 2, "a, b"), (["cs_x"], (), 0, "none")):
+        with pytest.raises(BadRequest, match=rf"^f\[{place}\] is not a known product\. Known are: {told}\.$"):
+            clean_products("f", names, known)
