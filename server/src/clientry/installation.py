@@ -3,11 +3,11 @@
 import contextlib
 import hashlib
 import hmac
-import os
 from pathlib import Path
 
 from msgspec import Struct
 
+from clientry import files
 from clientry.clock import Clock
 from clientry.errors import ConfigurationError
 from clientry.randomness import Random
@@ -88,7 +88,8 @@ async def make_keys(storage: Storage, settings: Settings, random: Random) -> Non
         )
     try:
         for path in missing:
-            _write_new(path, random.bytes(KEY_BYTES).hex() + "\n")
+            with contextlib.suppress(FileExistsError):  # another process has just made it
+                files.write(path, random.bytes(KEY_BYTES).hex() + "\n")
     except OSError as problem:
         raise _unwritable(problem, settings.data) from None
 
@@ -197,8 +198,7 @@ def write_credentials(path: Path, text: str) -> None:
         ConfigurationError: it cannot be written.
     """
     try:
-        path.unlink(missing_ok=True)
-        _write_new(path, text)
+        files.write(path, text, replace=True)
     except OSError as problem:
         raise ConfigurationError(f"{path} cannot be written: {problem.strerror}.") from None
 
@@ -231,24 +231,9 @@ def _first_client(client_id: str, account: Account, now: int) -> Client:
     )
 
 
-def _write_new(path: Path, text: str) -> None:
-    """Make a private file whole or not at all: a crash leaves no half key."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # unlike a rename, it never replaces a file that another process has just made
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-
-
 def _read_key(path: Path) -> bytes:
     try:
-        return _key(f"The key file {path}", path.read_text("ascii", "replace"))
+        return _key(f"The key file {path}", path.read_text("utf-8-sig", "replace"))
     except OSError as problem:
         raise ConfigurationError(f"The key file {path} cannot be read: {problem.strerror}.") from None
 

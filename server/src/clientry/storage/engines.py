@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
+from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.settings.database_url import DatabaseUrl, Engine
 from clientry.storage import Storage
@@ -27,7 +28,7 @@ async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
 
     try:
         return SqliteStorage(url.path)
-    except StorageUnavailable as problem:
+    except (OSError, StorageUnavailable) as problem:
         raise _unusable(url, problem) from None
 
 
@@ -47,7 +48,7 @@ async def read_schema(url: DatabaseUrl) -> Schema:
 
     try:
         return read_sqlite_schema(url.path)
-    except StorageUnavailable as problem:
+    except (OSError, StorageUnavailable) as problem:
         raise _unusable(url, problem) from None
 
 
@@ -71,7 +72,7 @@ async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
 
     try:
         return migrate_sqlite(url.path, to)
-    except StorageUnavailable as problem:
+    except (OSError, StorageUnavailable) as problem:
         raise _unusable(url, problem) from None
 
 
@@ -122,5 +123,8 @@ def open_target(url: DatabaseUrl, *, replace: bool = False) -> AbstractAsyncCont
     return open_sqlite_target(url.path, replace=replace)
 
 
-def _unusable(url: DatabaseUrl, problem: StorageUnavailable) -> ConfigurationError:
-    return ConfigurationError(f"The database {url} cannot be used: {problem}.")
+def _unusable(url: DatabaseUrl, problem: Exception) -> ConfigurationError:
+    """Say what an SQLite file lacks: its library tells only that something does."""
+    beside = (url.path.with_name(url.path.name + end) for end in ("", "-wal", "-shm", "-next", "-writing"))
+    reasons = [reason for path in (url.path.parent, *beside) if (reason := files.whose(path))]
+    return ConfigurationError(f"The database {url} cannot be used: {reasons[0] if reasons else problem}.")

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import apsw
 
+from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.storage.rows import Row
 
@@ -71,7 +72,7 @@ def make_private(path: Path) -> None:
         ConfigurationError: it cannot be made.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(files.open_private(path))
     except OSError as problem:
         raise ConfigurationError(f"The database {path} cannot be opened: {problem.strerror}.") from None
 

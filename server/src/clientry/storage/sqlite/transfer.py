@@ -1,15 +1,15 @@
 """An SQLite file as the source or the target of a copy."""
 
-import os
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import apsw
 
+from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.storage.migration import refuse_pending
 from clientry.storage.rows import Row
@@ -69,9 +69,11 @@ async def open_target(path: Path, *, replace: bool = False) -> AsyncGenerator[_T
     """
     if path.exists() and not replace:
         raise ConfigurationError(f"{path} is there already; nothing was changed.")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        refuse_pending(_made(draft))
+    with ExitStack() as stack:
+        with _explained(path):
+            draft = stack.enter_context(files.draft_of(path))
+        migrate(draft)
+        refuse_pending(read_schema(draft))
         connection = connect(draft)
         try:
             with outages():
@@ -81,29 +83,15 @@ async def open_target(path: Path, *, replace: bool = False) -> AsyncGenerator[_T
                 execute(connection, "COMMIT")
         finally:
             connection.close()
-        _publish(draft, path, replace=replace)
-    finally:
-        for left in path.parent.glob(f"{draft.name}*"):
-            left.unlink()
+        with _explained(path):
+            files.publish(draft, path, replace=replace)
 
 
-def _made(draft: Path) -> Any:
-    migrate(draft)
-    return read_schema(draft)
-
-
-def _publish(draft: Path, path: Path, *, replace: bool) -> None:
-    """Give the file its name, on disk as well; unlike a rename a link never replaces what another process made meanwhile."""
+@contextmanager
+def _explained(path: Path) -> Generator[None]:
+    """Say which file cannot be made."""
     try:
-        if replace:
-            draft.replace(path)
-        else:
-            os.link(draft, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        yield
     except OSError as problem:
         raise ConfigurationError(f"{path} cannot be written: {problem.strerror}.") from None
 

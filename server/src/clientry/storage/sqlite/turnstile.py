@@ -11,6 +11,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clientry import files
+
 
 class Turnstile:
     """Lets one process after the other through. `path`: of the database; the locks are files beside it."""
@@ -39,4 +41,6 @@ class Turnstile:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = files.open_private(path)
+    files.give_to_folder_owner(path)  # one that root left behind keeps nobody out
+    return descriptor
