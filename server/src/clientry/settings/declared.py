@@ -11,21 +11,21 @@ from clientry.records.product import Product
 from clientry.records.signing_key import Algorithm
 from clientry.settings.database_url import DatabaseUrl, sqlite_url
 from clientry.settings.kinds import (
-    absolute_url,
     cleaned,
     database_url,
     hidden_text,
+    host,
     networks,
     one_of,
     origins,
     path,
     products,
     secret_prefix,
-    some_text,
     switch,
     whole_number,
 )
 from clientry.settings.setting import Setting
+from clientry.settings.urls import absolute_url
 from clientry.settings.values import HiddenText, LogFormat, LogLevel
 
 DEFAULT_PRODUCTS: Final = tuple(
@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True):
     data: Path
     database: DatabaseUrl | None
     database_connections: int
+    database_wait: int
     workers: int
     host: str
     port: int
@@ -113,8 +114,16 @@ SETTINGS: Final = (
         10,
         "PostgreSQL transactions at a time, each worker; two more connections are for look-ups.",
     ),
+    Setting(
+        "database_wait",
+        whole_number(0, 86_400),
+        60,
+        "Seconds that serve waits at its start for a PostgreSQL that does not answer yet; /readyz says 503 meanwhile.",
+    ),
     Setting("workers", whole_number(1, 256), 1, "Processes that serve; a dead one is replaced."),
-    Setting("host", some_text, "127.0.0.1", "The address to listen on."),
+    Setting(
+        "host", host, "127.0.0.1", "The address to listen on, or a name: each of its addresses. :: is IPv4 as well."
+    ),
     Setting("port", whole_number(0, 65535), 8080, "The port to listen on; 0 picks a free one."),
     Setting(
         "public_url", absolute_url, None, "What every absolute URL starts with; the issuer. Default: where it listens."
@@ -146,7 +155,12 @@ SETTINGS: Final = (
     Setting("access_log", switch, True, "Whether each request has a line in the log."),
     Setting("header_timeout", whole_number(1, 3600), 10, "Seconds that a request's head may take to arrive."),
     Setting("body_timeout", whole_number(1, 3600), 10, "Seconds that a request's body may take to arrive."),
-    Setting("keep_alive", whole_number(1, 3600), 75, "Seconds that an idle connection stays open."),
+    Setting(
+        "keep_alive",
+        whole_number(1, 3600),
+        75,
+        "Seconds that an idle connection stays open: longer than a balancer in front of it keeps one.",
+    ),
     Setting("max_connections", whole_number(1, 1_000_000), 1000, "Connections at a time."),
     Setting(
         "drain_delay",

@@ -4,18 +4,21 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import msgspec
 
 from clientry.errors import BadRequest
 from clientry.records.product import Product
 from clientry.records.scope import RESOURCES, is_scope_token
+from clientry.settings import urls
 from clientry.settings.database_url import DatabaseUrl
 from clientry.settings.database_url import parse as parse_database_url
 from clientry.settings.values import HiddenText
+
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 
 def hidden_text(value: Any) -> HiddenText:
@@ -63,13 +66,13 @@ def path(value: Any) -> Path:
 
 
 def one_of(kind: Any) -> Callable[[Any], Any]:
-    """Return what reads a member of an enumeration."""
+    """Return what reads a member of an enumeration, whatever its case."""
 
     def parse(value: Any) -> Any:
-        try:
-            return kind(value)
-        except ValueError:
-            raise ValueError("must be " + ", ".join(member.value for member in kind)) from None
+        for member in kind:
+            if member.value.lower() == str(value).lower():
+                return member
+        raise ValueError("must be " + ", ".join(member.value for member in kind))
 
     return parse
 
@@ -88,34 +91,28 @@ def texts(value: Any) -> tuple[str, ...]:
 def networks(value: Any) -> tuple[str, ...]:
     """Read networks, e.g. 10.0.0.0/8."""
     try:
-        return tuple(str(ipaddress.ip_network(entry)) for entry in texts(value))
+        return tuple(str(_network(entry)) for entry in texts(value))
     except ValueError as problem:
         raise ValueError(f"must be networks such as 10.0.0.0/8: {problem}") from None
 
 
-def absolute_url(value: Any) -> str:
-    """Read a public URL; a slash at its end is dropped."""
-    url = some_text(value).rstrip("/")
-    parts = urlsplit(url)
-    loopback = parts.hostname is not None and is_loopback(parts.hostname)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("must be an absolute http or https URL without user, query and fragment")
-    if not re.fullmatch(r"[\x21-\x7e]+", url) or any(character in url for character in '"\\<>'):
-        raise ValueError("must be plain ASCII, percent-encoded where needed")
-    if parts.scheme == "http" and not loopback:
-        raise ValueError("must be https unless its host is a loopback address")
-    return url
+def _network(entry: str) -> IPv4Network | IPv6Network:
+    """Read a network; one of IPv4 addresses that are written as IPv6 is an IPv4 network."""
+    network = ipaddress.ip_network(entry)
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - _MAPPED.prefixlen))
+    return network
 
 
 def origins(value: Any) -> tuple[str, ...]:
     """Read origins, or `*`."""
-    found = texts(value)
-    for origin in found:
-        if origin != "*" and re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin) is None:
-            raise ValueError("must be origins such as https://app.example.com, or *")
-    if "*" in found and len(found) > 1:
-        raise ValueError("must be * alone, or origins")
-    return found
+    return urls.origins(texts(value))
+
+
+def host(value: Any) -> str:
+    """Read a name or an address to listen on; an IPv6 address may stand in brackets."""
+    text = some_text(value).removeprefix("[").removesuffix("]")
+    return text if "%" in text else text.lower()  # behind the % stands an interface, as it is called
 
 
 def products(value: Any) -> tuple[Product, ...]:
@@ -151,11 +148,3 @@ def cleaned(rule: Callable[[str, str], str]) -> Callable[[Any], str]:
             raise ValueError(problem.message.removeprefix("it ").removesuffix(".")) from None
 
     return parse
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach this host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

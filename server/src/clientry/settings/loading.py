@@ -11,8 +11,9 @@ from msgspec import Struct
 from clientry.errors import ConfigurationError
 from clientry.settings.database_url import DatabaseUrl
 from clientry.settings.declared import SETTINGS, Settings
-from clientry.settings.kinds import is_loopback
 from clientry.settings.setting import Setting
+from clientry.settings.strays import is_service_link, meant
+from clientry.settings.urls import is_loopback
 
 
 class Loaded(Struct, frozen=True):
@@ -48,27 +49,46 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] | None = No
     return Loaded(settings, sources)
 
 
+def stray_variables(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return a sentence for each variable that looks like a setting and is none, and one for all that Kubernetes made."""
+    env = os.environ if environment is None else environment
+    known = [*(setting.variable for setting in SETTINGS), "CLIENTRY_CONFIG"]
+    links = [name for name in sorted(env) if is_service_link(name, env[name])]
+    unknown = [name for name in sorted(env) if name.startswith("CLIENTRY_") and name not in (*known, *links)]
+    warnings = [f"{name} is no setting, and is ignored{meant(name, known)}." for name in unknown]
+    if links:
+        warnings.append(
+            f"{', '.join(links)}: made by Kubernetes for a service of this name, and ignored. "
+            "enableServiceLinks: false in the pod's spec keeps them away."
+        )
+    return tuple(warnings)
+
+
 def _from_flags(flags: Mapping[str, object]) -> dict[str, tuple[object, str]]:
     return {s.name: (flags[s.name], "flag") for s in SETTINGS if not s.variable_only and flags.get(s.name) is not None}
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[object, str]]:
-    return {s.name: (env[s.variable], s.variable) for s in SETTINGS if env.get(s.variable)}
+    given = {s: env[s.variable] for s in SETTINGS if env.get(s.variable)}
+    return {s.name: (value, s.variable) for s, value in given.items() if not is_service_link(s.variable, value)}
 
 
 def _from_file(named: object, data: Path) -> dict[str, tuple[object, str]]:
     path = Path(str(named)) if named else data / "clientry.toml"
-    if not named and not path.exists():
-        return {}
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        if not named and not path.exists():
+            return {}
+        content = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as problem:
         raise ConfigurationError(f"The configuration file {path} cannot be read: {problem.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The configuration file {path} is not TOML: it is not in UTF-8.") from None
+    except tomllib.TOMLDecodeError as problem:
         raise ConfigurationError(f"The configuration file {path} is not TOML: {problem}.") from None
-    unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
+    known = [setting.name for setting in SETTINGS]
+    unknown = ", ".join(name + meant(name, known) for name in sorted(set(content) - set(known)))
     if unknown:
-        raise ConfigurationError(f"The configuration file {path} has unknown settings: {', '.join(unknown)}.")
+        raise ConfigurationError(f"The configuration file {path} has unknown settings: {unknown}.")
     for setting in SETTINGS:
         if setting.variable_only and setting.name in content:
             raise ConfigurationError(f"{setting.name} is taken from {setting.variable} only, not from {path}.")
