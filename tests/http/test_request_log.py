@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from clientry.clock import SystemClock
+from clientry.http.addresses import proxies
 from clientry.http.app import failing_app
 from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App, Receive, Scope, Send
 from clientry.http.oauth.well_known import TOKEN_PATH
-from clientry.http.request_log import RequestLog, proxies
+from clientry.http.request_log import RequestLog
 from clientry.process.logs import Logs, Sink
 from clientry.randomness import SystemRandom
 from clientry.settings import LogLevel
@@ -102,6 +103,17 @@ async def test_o07_no_query_string_is_logged() -> None:
         (("10.0.0.0/8",), "10.0.0.1", b"6.6.6.6, 1.2.3.4, 10.9.9.9", "1.2.3.4"),
         (("10.0.0.0/8",), "10.0.0.1", b"1.2.3.4, nonsense", "10.0.0.1"),
         (("::1/128",), "::1", b"2001:DB8::1", "2001:db8::1"),
+        (("10.0.0.0/8",), "10.0.0.1", b"203.0.113.9:51008", "203.0.113.9"),
+        (("10.0.0.0/8",), "10.0.0.1", b"[2001:db8::9]:443", "2001:db8::9"),
+        (("10.0.0.0/8",), "10.0.0.1", b"[2001:db8::9]", "2001:db8::9"),
+        (("10.0.0.0/8",), "10.0.0.1", b'"[2001:db8::9]:443"', "2001:db8::9"),
+        (("10.0.0.0/8",), "10.0.0.1", b"6.6.6.6, 203.0.113.9:1, 10.9.9.9:4711", "203.0.113.9"),
+        (("10.0.0.0/8",), "::ffff:10.0.0.1", b"::ffff:1.2.3.4", "1.2.3.4"),
+        (("10.0.0.0/8",), "10.0.0.1", b"[::ffff:1.2.3.4]:80", "1.2.3.4"),
+        ((), "::ffff:192.0.2.7", b"1.2.3.4", "192.0.2.7"),
+        (("10.0.0.0/8",), "10.0.0.1", b"unknown", "10.0.0.1"),
+        (("10.0.0.0/8",), "10.0.0.1", b"1.2.3.4:port", "10.0.0.1"),
+        (("10.0.0.0/8",), "10.0.0.1", b"2001:db8::9]:443", "10.0.0.1"),
     ],
 )
 async def test_s06_forwarded_addresses_count_from_proxies_only(

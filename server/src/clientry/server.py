@@ -15,6 +15,7 @@ from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
 from clientry.clock import Clock
 from clientry.errors import StorageUnavailable
+from clientry.http.addresses import proxies
 from clientry.http.api.accounts import AccountHandlers
 from clientry.http.api.bearer import BearerAuthentication
 from clientry.http.api.clients import ClientHandlers
@@ -30,7 +31,7 @@ from clientry.http.oauth.token import TokenHandler
 from clientry.http.oauth.well_known import jwk_set_document, metadata_document
 from clientry.http.pages.reference import Reference
 from clientry.http.refusals import Refusals
-from clientry.http.request_log import RequestLog, proxies
+from clientry.http.request_log import RequestLog
 from clientry.installation import FirstClient, install, is_installed
 from clientry.opening import Registry, open_registry
 from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, bind, run

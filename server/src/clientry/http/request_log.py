@@ -3,17 +3,14 @@
 import re
 import time
 import traceback
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import structlog
-from msgspec import Struct
 
+from clientry.http.addresses import Proxies, peer_address
 from clientry.http.exchange import App, Headers, Message, Receive, Scope, Send, header_values
 from clientry.process.logs import AccessEntry, Logs
 from clientry.randomness import Random
-
-Network = IPv4Network | IPv6Network
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 MAX_SEGMENT: Final = 36
@@ -23,38 +20,6 @@ _BASE_HEADERS: Final[Headers] = ((b"x-content-type-options", b"nosniff"), (b"ref
 _HSTS: Final[Headers] = ((b"strict-transport-security", b"max-age=31536000"),)
 
 _log = structlog.get_logger("clientry.http")
-
-
-class Proxies(Struct, frozen=True):
-    """Whose forwarded headers count; nobody's where there is no proxy."""
-
-    networks: tuple[Network, ...] = ()
-
-    def trusts(self, address: str) -> bool:
-        """Tell whether this address is one of the proxies'."""
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.networks)
-
-    def origin(self, peer: str, scope: Scope) -> str:
-        """Return where a request came from: the right-most address that is no proxy's."""
-        forwarded = b",".join(header_values(scope, b"x-forwarded-for")).decode("latin-1")
-        address = peer
-        for entry in reversed(forwarded.split(",")):
-            if not self.trusts(address):
-                break
-            try:
-                address = str(ip_address(entry.strip()))
-            except ValueError:
-                break
-        return address
-
-
-def proxies(networks: tuple[str, ...]) -> Proxies:
-    """Return the proxies of these networks, e.g. `10.0.0.0/8`."""
-    return Proxies(tuple(ip_network(network) for network in networks))
 
 
 class RequestLog:
@@ -119,9 +84,9 @@ class RequestLog:
     def _identify(self, scope: Scope) -> str:
         """Give the request its id and its address; both are taken from headers only where a proxy set them."""
         peer: Any = scope.get("client")
-        address = peer[0] if peer else ""
+        address = peer_address(peer[0]) if peer else ""
         request_id = ""
-        if self._proxies.networks and self._proxies.trusts(address):
+        if self._proxies.trusts(address):
             given = header_values(scope, b"x-request-id")
             if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
                 request_id = given[0].decode()
