@@ -13,7 +13,8 @@ from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App, Receive, Scope, Send
 from clientry.http.oauth.well_known import TOKEN_PATH
 from clientry.http.request_log import RequestLog
-from clientry.process.logs import Logs, Sink
+from clientry.process.logs import Logs
+from clientry.process.sink import Sink
 from clientry.randomness import SystemRandom
 from clientry.settings import LogLevel
 

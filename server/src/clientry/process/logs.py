@@ -1,74 +1,20 @@
-"""Structured logs on stderr: for people on a terminal, JSON for machines.
-
-What is logged goes through one bounded queue that a thread writes out: a reader of the log that hangs costs lines, which are
-counted, and never a request.
-"""
+"""Structured logs on stderr: for people on a terminal, JSON for machines."""
 
 import logging
 import sys
-import threading
 from collections.abc import MutableMapping
-from typing import IO, Any, Final
+from io import FileIO
+from typing import Any, Final
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from clientry.clock import Clock, rfc3339
+from clientry.process.sink import Sink
 from clientry.settings import LogFormat, LogLevel
 
-MAX_QUEUED: Final = 10_000
-"""Lines that may wait to be written."""
-GATHERING: Final = 0.05
-"""Seconds that lines are gathered before they are written."""
-
-
-class Sink:
-    """Writes lines to a stream from a thread of its own.
-
-    The thread sleeps `GATHERING` seconds after it was woken, and then writes all that has come: were it woken for each
-    line, it would take the interpreter's lock away from the requests thousands of times a second.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._lines: list[bytes] = []
-        self._dropped = 0
-        self._woken = threading.Event()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_out, name="clientry-log", daemon=True)
-        self._thread.start()
-
-    def write(self, line: bytes) -> None:
-        """Take a line that ends with a line feed; drop it if too many wait."""
-        lines = self._lines
-        if len(lines) >= MAX_QUEUED:
-            self._dropped += 1
-            return
-        lines.append(line)
-        if len(lines) == 1:
-            self._woken.set()
-
-    def close(self, within: float = 2.0) -> None:
-        """Write out what waits, for at most `within` seconds."""
-        self._closing.set()
-        self._woken.set()
-        self._thread.join(within)
-
-    def _write_out(self) -> None:
-        while not self._closing.is_set():
-            self._woken.wait()
-            self._closing.wait(GATHERING)
-            self._woken.clear()
-            lines, self._lines = self._lines, []
-            if self._dropped:
-                lines.append(f'{{"event":"log lines dropped","level":"warning","count":{self._dropped}}}\n'.encode())
-                self._dropped = 0
-            try:
-                self._stream.write(b"".join(lines))
-                self._stream.flush()
-            except (OSError, ValueError):
-                return
+STDERR: Final = 2
 
 
 class AccessEntry(Struct, frozen=True, omit_defaults=True):
@@ -99,6 +45,7 @@ class Logs:
 
     def __init__(self, sink: Sink, clock: Clock, *, console: bool, level: LogLevel) -> None:
         self._sink = sink
+        sink.told = self._told
         self._clock = clock
         self._console = console
         self._second = (0, "")
@@ -139,6 +86,10 @@ class Logs:
         """Write out what waits."""
         self._sink.close()
 
+    def _told(self, count: int) -> bytes:
+        event = {"timestamp": self.timestamp(), "level": "warning", "event": "log lines dropped", "count": count}
+        return self._rendered(None, "", event)
+
     def _dated(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"timestamp": self.timestamp(), **event}
 
@@ -154,7 +105,7 @@ class Logs:
 def configure(log_format: LogFormat, level: LogLevel, clock: Clock) -> Logs:
     """Send every log of this process to stderr; `auto` is for people where stderr is a terminal, else JSON."""
     console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
-    return Logs(Sink(sys.stderr.buffer), clock, console=console, level=level)
+    return Logs(Sink(FileIO(STDERR, "wb", closefd=False)), clock, console=console, level=level)
 
 
 def escaped(text: str) -> str:
