@@ -5,6 +5,7 @@ import errno
 import glob
 import os
 import pwd
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -89,10 +90,14 @@ def open_private(path: Path) -> int:
 
 def whose(path: Path) -> str:
     """Return why this user may not read and write a file or folder that is there, "" where nothing is against it."""
-    wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
-    if not path.exists() or os.access(path, wanted):
+    try:
+        found = path.stat()
+    except OSError:
         return ""
-    return f"{path} belongs to {_user(path.stat().st_uid)}, and {_user(os.geteuid())} has no permission to use it"
+    wanted = os.R_OK | os.W_OK | (os.X_OK if stat.S_ISDIR(found.st_mode) else 0)
+    if os.access(path, wanted):
+        return ""
+    return f"{path} belongs to {_user(found.st_uid)}, and {_user(os.geteuid())} has no permission to use it"
 
 
 def give_to_folder_owner(path: Path) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 from msgspec import Struct
 
+from clientry import ending
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
 from clientry.clock import Clock
@@ -143,7 +144,10 @@ def public_url(settings: Settings, port: int) -> str:
 
 async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClient, str], None]) -> None:
     if not await is_installed(registry.storage):
-        greet(await install(registry.storage, registry.settings, registry.keys, registry.clock, registry.random), url)
+        with ending.held():  # else the credentials of what was made could be lost
+            greet(
+                await install(registry.storage, registry.settings, registry.keys, registry.clock, registry.random), url
+            )
 
 
 async def _serve(

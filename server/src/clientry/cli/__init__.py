@@ -1,12 +1,16 @@
 """The command line: translates flags into operations, and what they return into text."""
 
+import contextlib
+import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from cyclopts import App
 
-from clientry import __version__
+from clientry import __version__, ending, files
 from clientry.cli import accounts, audit, client_fields, client_lifecycle, client_secrets, clients, database, starting
+from clientry.cli.output import escape_what_cannot_be_shown, say
 from clientry.errors import (
     AccessDenied,
     BadRequest,
@@ -19,10 +23,12 @@ from clientry.errors import (
     StorageUnavailable,
     Unauthorized,
 )
+from clientry.settings import stray_variables
 
 FAILURE: Final = 1
 WRONG_USAGE: Final = 2
-INTERRUPTED: Final = 130
+READER_GONE: Final = 141
+"""The exit code of a command whose reader went away, as of `clientry clients list | head -1`."""
 EXIT_CODES: Final[dict[type[RegistryError], int]] = {
     BadRequest: WRONG_USAGE,
     NotFound: 3,
@@ -38,6 +44,7 @@ app = App(
     help="A self-hosted API-client registry and OAuth 2.0 client-credentials token service.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 starting.register(app)
 database.register(app)
@@ -51,8 +58,10 @@ app.command(audit.app)
 
 def main() -> None:
     """Run a command; what can be expected to fail ends in one line and the exit code of its kind."""
+    escape_what_cannot_be_shown()
     try:
-        app()
+        with ending.by_exception():
+            _run()
     except ConfigurationError as problem:
         _fail(str(problem))
     except ValueError as problem:
@@ -65,10 +74,38 @@ def main() -> None:
         )
     except StorageUnavailable as problem:
         _fail(f"The database cannot be used right now ({problem}). Nothing was changed.")
+    except OSError as problem:
+        _fail_with(problem)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        ending.say_interrupted()
+        sys.exit(ending.INTERRUPTED)
+
+
+def _run() -> None:
+    if sys.argv[1:2] not in (["serve"], ["worker"]):  # a server says it in its log
+        for warning in stray_variables():
+            say(f"clientry: {warning}")
+    try:
+        app()
+    finally:
+        sys.stdout.flush()
 
 
 def _fail(text: str, code: int = FAILURE) -> None:
-    sys.stderr.write(f"clientry: {text}\n")
+    say(f"clientry: {text}")
     sys.exit(code)
+
+
+def _fail_with(problem: OSError) -> None:
+    """Tell what the system did not let us do."""
+    with contextlib.suppress(OSError):  # what is left for stdout is left: it cannot be written
+        sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(problem, BrokenPipeError) and problem.filename is None:
+        sys.exit(READER_GONE)
+    path = Path(os.fsdecode(problem.filename)) if isinstance(problem.filename, str | bytes) else None
+    if path is None:
+        _fail(f"{problem.strerror or problem}.")
+        return
+    reason = files.whose(path) or files.whose(path.parent)
+    _fail(f"{reason}." if reason else f"{path} cannot be used: {problem.strerror}.")

@@ -161,7 +161,7 @@ def seed(
         )
     planting = Planting(clients, accounts, depth, credentials)
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("seed", total=clients + accounts)
         made = asyncio.run(plant(load(flags).settings, planting, lambda count: bar.advance(task, count)))
     if json:
@@ -186,7 +186,7 @@ def _copied(
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(what, total=None)
         try:
             return asyncio.run(

@@ -1,5 +1,9 @@
 """What commands print: the API's JSON for programs; for people tables on a terminal, tab-separated lines in a pipe."""
 
+import contextlib
+import io
+import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import cast
@@ -8,9 +12,21 @@ import msgspec
 from msgspec import Struct
 
 
+def escape_what_cannot_be_shown() -> None:
+    """Have characters that a narrow encoding lacks printed as escapes: one name must not hide a whole list."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(body: bytes) -> None:
-    """Print JSON on stdout, indented."""
-    sys.stdout.write(msgspec.json.format(body, indent=2).decode() + "\n")
+    """Print JSON on stdout, indented; where the encoding lacks a character, with JSON's own escapes."""
+    text = msgspec.json.format(body, indent=2).decode()
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = re.sub("[^\\x00-\\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
+    sys.stdout.write(text + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -31,7 +47,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in printable:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    with console.capture() as printed:  # a reader that goes away is for `main` to tell
+        console.print(table)
+    sys.stdout.write(printed.get())
 
 
 def print_fields(title: str, body: Struct) -> None:
@@ -41,7 +60,9 @@ def print_fields(title: str, body: Struct) -> None:
 
 def say(text: str) -> None:
     """Print a sentence for people on stderr; stdout is for results."""
-    sys.stderr.write(text + "\n")
+    with contextlib.suppress(OSError):  # a full disk or a closed pipe must not undo what was done
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def _flat(body: Struct) -> list[tuple[str, object]]:

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 from cyclopts import App
 
+from clientry import ending
 from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.installation import FirstClient, write_credentials
 from clientry.process.logs import Logs
 from clientry.records.product import Catalogue
-from clientry.settings import SETTINGS, Settings, load, shown
+from clientry.settings import SETTINGS, Settings, load, shown, stray_variables
 
 TOUR = """
 Your first admin client. Its secret is shown this once:
@@ -58,12 +59,13 @@ def init(*, json: bool = False, **flags: Any) -> None:
     from clientry.server import initialise
 
     settings = load(flags).settings
-    first = asyncio.run(initialise(settings))
-    if json:
-        print_json(_credentials(first))
-        return
-    say(f"Initialised {settings.data}. The first admin client, its secret shown this once:")
-    _print_credentials(first)
+    with ending.held():  # else the secret of what was made could be lost
+        first = asyncio.run(initialise(settings))
+        if json:
+            print_json(_credentials(first))
+            return
+        say(f"Initialised {settings.data}. The first admin client, its secret shown this once:")
+        _print_credentials(first)
 
 
 @settings_flags(*EVERY)
@@ -73,6 +75,8 @@ def serve(**flags: Any) -> None:
     Args:
         flags: settings.
     """
+    import structlog
+
     from clientry.server import serve as serve_alone
     from clientry.server import supervise
 
@@ -86,6 +90,8 @@ def serve(**flags: Any) -> None:
         return [sys.executable, "-m", "clientry", "worker", *places, *as_arguments(flags)]
 
     with _logged(settings) as logs:
+        for warning in stray_variables():
+            structlog.get_logger("clientry.settings").warning(warning)
         alone = settings.workers == 1
         code = _run(serve_alone(settings, logs, greet) if alone else supervise(settings, command, greet))
     sys.exit(code)

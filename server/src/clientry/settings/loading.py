@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from clientry import files
 from clientry.errors import ConfigurationError
 from clientry.settings.database_url import DatabaseUrl
 from clientry.settings.declared import SETTINGS, Settings
@@ -79,6 +80,9 @@ def _from_file(named: object, data: Path) -> dict[str, tuple[object, str]]:
         if not named and not path.exists():
             return {}
         content = tomllib.loads(path.read_text("utf-8-sig"))
+    except PermissionError as problem:
+        reason = files.whose(path) or files.whose(path.parent) or f"{path} cannot be read: {problem.strerror}"
+        raise ConfigurationError(f"{reason}.") from None
     except OSError as problem:
         raise ConfigurationError(f"The configuration file {path} cannot be read: {problem.strerror}.") from None
     except UnicodeDecodeError:
