@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ from clientry.http.refusals import Refusals
 from clientry.http.request_log import RequestLog
 from clientry.installation import FirstClient, install, is_installed
 from clientry.opening import Registry, open_registry
-from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, bind, run
+from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, WorkerCommand, bind, run
 from clientry.process.logs import Logs
 from clientry.records.access_token import Issuer
 from clientry.registry.signing_keys import open_key_ring
@@ -85,52 +85,54 @@ async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, st
         ConfigurationError: it cannot start like this.
     """
     taken = bind(settings.host, settings.port)
-    url = public_url(settings, taken.getsockname()[1])
+    url = public_url(settings, _port(taken))
     async with open_registry(settings, create=True) as registry:
         await _greet_first(registry, url, greet)
         return await _serve(registry, logs, taken, url)
 
 
 async def supervise(
-    settings: Settings, command: Callable[[int, int, int], list[str]], greet: Callable[[FirstClient, str], None]
+    settings: Settings, logs: Logs, command: WorkerCommand, greet: Callable[[FirstClient, str], None]
 ) -> int:
     """Have workers serve until a signal comes, and return the exit code.
 
     Args:
         settings: what they run with.
-        command: returns the command line of a worker, given its number, the socket and its lifeline.
+        logs: the log of this process.
+        command: returns the command line of a worker, given its number, the sockets and its lifeline.
         greet: as in `serve`.
 
     Raises:
         ConfigurationError: it cannot start like this.
     """
     taken = bind(settings.host, settings.port)
-    taken.listen(BACKLOG)
-    url = public_url(settings, taken.getsockname()[1])
+    for one in taken:
+        one.listen(BACKLOG)
+    url = public_url(settings, _port(taken))
     async with open_registry(settings, create=True) as registry:
         await _greet_first(registry, url, greet)
     drain_time = settings.drain_delay + settings.drain_timeout
-    supervisor = Supervisor(command, settings.workers, taken, drain_time)
+    supervisor = Supervisor(command, settings.workers, taken, drain_time, logs.reopen)
     serving = _started(settings, taken, url, workers=settings.workers)
     code = await supervisor.run(lambda: _log.info("serving", **serving))
     _log.info("stopped", exit_code=code)
     return code
 
 
-async def work(settings: Settings, logs: Logs, taken: socket.socket, lifeline: socket.socket) -> int:
+async def work(settings: Settings, logs: Logs, taken: Sequence[socket.socket], lifeline: socket.socket) -> int:
     """Serve as one of several workers, and return the exit code.
 
     Args:
         settings: what to run with.
         logs: the log of this process.
-        taken: the socket to serve.
+        taken: the sockets to serve.
         lifeline: to the supervisor.
 
     Raises:
         ConfigurationError: it cannot start like this.
     """
     async with open_registry(settings) as registry:
-        return await _serve(registry, logs, taken, public_url(settings, taken.getsockname()[1]), lifeline)
+        return await _serve(registry, logs, taken, public_url(settings, _port(taken)), lifeline)
 
 
 def public_url(settings: Settings, port: int) -> str:
@@ -151,7 +153,7 @@ async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClien
 
 
 async def _serve(
-    registry: Registry, logs: Logs, taken: socket.socket, url: str, lifeline: socket.socket | None = None
+    registry: Registry, logs: Logs, taken: Sequence[socket.socket], url: str, lifeline: socket.socket | None = None
 ) -> int:
     node = await assemble(registry, url, logs if registry.settings.access_log else None)
 
@@ -161,7 +163,7 @@ async def _serve(
         else:
             lifeline.send(READY)
 
-    signs = Signs(on_serving, node.readiness.drain)
+    signs = Signs(on_serving, node.readiness.drain, logs.reopen)
     async with _beside(node.housekeeping.run(), node.use_writer.run()):
         code = await run(node.app, _listener(registry.settings, url, registry.clock), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
@@ -183,9 +185,13 @@ async def _beside(*chores: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
         await asyncio.wait(tasks)
 
 
-def _started(settings: Settings, taken: socket.socket, url: str, **more: object) -> dict[str, object]:
+def _port(taken: Sequence[socket.socket]) -> int:
+    return taken[0].getsockname()[1]
+
+
+def _started(settings: Settings, taken: Sequence[socket.socket], url: str, **more: object) -> dict[str, object]:
     place = {"data": str(settings.data), "database": str(settings.database_url)}
-    return {"url": url, **place, "host": settings.host, "port": taken.getsockname()[1], **more}
+    return {"url": url, **place, "host": settings.host, "port": _port(taken), **more}
 
 
 async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:

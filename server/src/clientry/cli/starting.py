@@ -1,10 +1,12 @@
 """`clientry init`, `serve`, `config` and `recover`."""
 
 import asyncio
+import contextlib
 import shlex
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -85,26 +87,30 @@ def serve(**flags: Any) -> None:
     def greet(first: FirstClient, url: str) -> None:
         _greet(settings, first, url)
 
-    def command(number: int, taken: int, lifeline: int) -> list[str]:
-        places = ["--number", str(number), "--socket", str(taken), "--lifeline", str(lifeline)]
-        return [sys.executable, "-m", "clientry", "worker", *places, *as_arguments(flags)]
-
     with _logged(settings) as logs:
+
+        def command(number: int, taken: Sequence[int], lifeline: int) -> list[str]:
+            places = ["--number", str(number), "--lifeline", str(lifeline)]
+            sockets = [text for descriptor in taken for text in ("--socket", str(descriptor))]
+            log = [] if logs.path is None else ["--log-path", str(logs.path)]
+            return [sys.executable, "-m", "clientry", "worker", *places, *sockets, *log, *as_arguments(flags)]
+
         for warning in stray_variables():
             structlog.get_logger("clientry.settings").warning(warning)
         alone = settings.workers == 1
-        code = _run(serve_alone(settings, logs, greet) if alone else supervise(settings, command, greet))
+        code = _run(serve_alone(settings, logs, greet) if alone else supervise(settings, logs, command, greet))
     sys.exit(code)
 
 
 @settings_flags(*EVERY)
-def worker(*, number: int, socket: int, lifeline: int, **flags: Any) -> None:
+def worker(*, number: int, socket: list[int], lifeline: int, log_path: Path | None = None, **flags: Any) -> None:
     """Serve as one of the workers of `clientry serve`, which starts them.
 
     Args:
         number: which worker.
-        socket: the file descriptor of the socket to serve.
+        socket: the file descriptor of a socket to serve; given for each.
         lifeline: the file descriptor of the socket to the supervisor.
+        log_path: the file that the supervisor's log is in.
         flags: settings.
     """
     import socket as sockets
@@ -115,7 +121,10 @@ def worker(*, number: int, socket: int, lifeline: int, **flags: Any) -> None:
 
     structlog.contextvars.bind_contextvars(worker=number)
     settings = load(flags).settings
-    with _logged(settings) as logs, sockets.socket(fileno=socket) as taken, sockets.socket(fileno=lifeline) as ours:
+    with contextlib.ExitStack() as stack:
+        logs = stack.enter_context(_logged(settings, log_path))
+        taken = [stack.enter_context(sockets.socket(fileno=descriptor)) for descriptor in socket]
+        ours = stack.enter_context(sockets.socket(fileno=lifeline))
         code = _run(work(settings, logs, taken, ours))
     sys.exit(code)
 
@@ -159,11 +168,11 @@ def recover(*, name: str = "Recovered admin client", json: bool = False, **flags
 
 
 @contextmanager
-def _logged(settings: Settings) -> Generator[Logs]:
+def _logged(settings: Settings, path: Path | None = None) -> Generator[Logs]:
     from clientry.clock import SystemClock
     from clientry.process import logs
 
-    log = logs.configure(settings.log_format, settings.log_level, SystemClock())
+    log = logs.configure(settings.log_format, settings.log_level, SystemClock(), path)
     try:
         yield log
     finally:

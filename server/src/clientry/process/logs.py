@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from io import FileIO
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -11,10 +12,12 @@ import structlog
 from msgspec import Struct
 
 from clientry.clock import Clock, rfc3339
-from clientry.process.sink import Sink
+from clientry.process.sink import LogFile, Sink
 from clientry.settings import LogFormat, LogLevel
 
 STDERR: Final = 2
+
+_log = structlog.get_logger("clientry.log")
 
 
 class AccessEntry(Struct, frozen=True, omit_defaults=True):
@@ -41,10 +44,14 @@ class Logs:
         clock: what they are dated by.
         console: for people, else JSON.
         level: from which level on.
+        file: what to open again when the process is asked to; None: nothing.
     """
 
-    def __init__(self, sink: Sink, clock: Clock, *, console: bool, level: LogLevel) -> None:
+    def __init__(
+        self, sink: Sink, clock: Clock, *, console: bool, level: LogLevel, file: LogFile | None = None
+    ) -> None:
         self._sink = sink
+        self._file = file
         sink.told = self._told
         self._clock = clock
         self._console = console
@@ -82,6 +89,19 @@ class Logs:
         else:
             self._sink.write(self._encode(entry) + b"\n")
 
+    @property
+    def path(self) -> Path | None:
+        """The file that the log is in, None where it is in none."""
+        return None if self._file is None else self._file.path
+
+    def reopen(self) -> None:
+        """Go on in the file that now has the log's name: the one that had it was put away."""
+        try:
+            if self._file is not None:
+                self._file.reopen()
+        except OSError as problem:
+            _log.warning("the log file cannot be opened again; the old one is used on", reason=problem.strerror)
+
     def close(self) -> None:
         """Write out what waits."""
         self._sink.close()
@@ -102,10 +122,18 @@ class Logs:
         return f"{head}{fields}\n{f'{trace}{chr(10)}' if trace else ''}".encode(errors="backslashreplace")
 
 
-def configure(log_format: LogFormat, level: LogLevel, clock: Clock) -> Logs:
-    """Send every log of this process to stderr; `auto` is for people where stderr is a terminal, else JSON."""
+def configure(log_format: LogFormat, level: LogLevel, clock: Clock, path: Path | None = None) -> Logs:
+    """Send every log of this process to stderr.
+
+    Args:
+        log_format: `auto` is for people where stderr is a terminal, else JSON.
+        level: from which level on.
+        clock: what lines are dated by.
+        path: the file that stderr was redirected to, None: the one that the system knows, if any.
+    """
     console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
-    return Logs(Sink(FileIO(STDERR, "wb", closefd=False)), clock, console=console, level=level)
+    stream = FileIO(STDERR, "wb", closefd=False)
+    return Logs(Sink(stream), clock, console=console, level=level, file=LogFile(path))
 
 
 def escaped(text: str) -> str:

@@ -1,35 +1,33 @@
-"""One server process: it takes its socket, serves, and ends in order.
+"""One server process: it listens on its sockets, serves, and ends in order.
 
 The first SIGTERM or SIGINT drains: listening stops, idle connections are closed, requests under way are answered, and the process
-ends with exit code 0. A second one ends it at once, with exit code 1.
+ends with exit code 0. A second one ends it at once, with exit code 1. SIGHUP has files read and opened again, and ends nothing.
 """
 
 import asyncio
 import contextlib
-import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from clientry.clock import Clock
-from clientry.errors import ConfigurationError
+from clientry.process.certificate import Certificate
+from clientry.process.listening import BACKLOG
 from clientry.process.protocol import HttpProtocol
 from clientry.process.shared import App, Limits, Shared
-from clientry.process.tls import TlsDoor, tls_context
+from clientry.process.tls import TlsDoor
 
-BACKLOG: Final = 2048
-"""Connections that may wait to be taken."""
 GLANCE: Final = 0.05
 """Seconds from one look at whether all connections have ended to the next."""
 
 
 class Listener(Struct, frozen=True):
-    """How to listen on a socket.
+    """How to listen.
 
     Attributes:
         tls_cert: a certificate chain in PEM, None: plain HTTP.
@@ -48,58 +46,33 @@ class Listener(Struct, frozen=True):
     clock: Clock
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Take a socket; its port is known from then on.
-
-    Raises:
-        ConfigurationError: the address is taken, forbidden or none of this machine.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        taken = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as problem:
-        raise ConfigurationError(f"The host {host} is no address of this machine: {problem}.") from None
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind(address)
-    except OSError as problem:
-        taken.close()
-        raise ConfigurationError(_why_not(problem, host, port)) from None
-    taken.set_inheritable(True)
-    return taken
-
-
-def _why_not(problem: OSError, host: str, port: int) -> str:
-    match problem.errno:
-        case errno.EADDRINUSE:
-            return f"The port {port} of {host} is taken. Choose another one with --port, or 0 for any free one."
-        case errno.EACCES:
-            return f"The port {port} may not be used by this user. Choose one above 1023 with --port."
-        case _:
-            return f"{host} port {port} cannot be listened on: {problem.strerror}."
-
-
 class Signs(Struct, frozen=True):
     """What a server process tells others.
 
     Attributes:
         on_serving: called once, when requests are taken.
         on_draining: called once, when the process is asked to end.
+        on_hangup: called whenever the process is asked to read and open its files again.
     """
 
     on_serving: Callable[[], None]
     on_draining: Callable[[], None]
+    on_hangup: Callable[[], None]
 
 
 async def run(
-    app: App, listener: Listener, taken: socket.socket, signs: Signs, lifeline: socket.socket | None = None
+    app: App,
+    listener: Listener,
+    taken: Sequence[socket.socket],
+    signs: Signs,
+    lifeline: socket.socket | None = None,
 ) -> int:
     """Serve until a signal comes, and return the exit code.
 
     Args:
         app: the ASGI application.
         listener: how to listen.
-        taken: the socket, from `bind`.
+        taken: the sockets, from `bind`.
         signs: what to tell others.
         lifeline: when its other end is closed, that is as if a signal had come.
 
@@ -107,23 +80,53 @@ async def run(
         ConfigurationError: certificate and key cannot be read, or do not belong together.
     """
     loop = asyncio.get_running_loop()
-    tls = tls_context(listener.tls_cert, listener.tls_key) if listener.tls_cert and listener.tls_key else None
+    tls = Certificate(listener.tls_cert, listener.tls_key) if listener.tls_cert and listener.tls_key else None
     shared = Shared(app, listener.limits, listener.clock, tls)
     # What is there now stays: without this every full collection walks it all, and requests wait 20 ms for it.
     gc.collect()
     gc.freeze()
     end = _End(signs.on_draining)
-    with end.listening_for(loop, lifeline):
-        listening = await _listen(shared, taken)
+    with end.listening_for(loop, lifeline), _heard(loop, signal.SIGHUP, lambda: _read_again(tls, signs)), _watched(tls):
+        doors = [await _listen(shared, one) for one in taken]
         signs.on_serving()
         await end.asked.wait()
         if listener.drain_delay and end.with_delay:
             await _until(end.forced, listener.drain_delay)
-        listening.close()
+        for door in doors:
+            door.close()
         shared.drain()
         await _drained(shared, end.forced, listener.drain_timeout)
     await _break_off(shared)
     return int(end.forced.is_set())
+
+
+@contextlib.contextmanager
+def _heard(loop: asyncio.AbstractEventLoop, number: int, then: Callable[[], None]) -> Generator[None]:
+    """Have a signal heard meanwhile; afterwards it does what it did before."""
+    before = signal.getsignal(number)
+    loop.add_signal_handler(number, then)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+        signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def _watched(tls: Certificate | None) -> Generator[None]:
+    """Look after the certificate meanwhile."""
+    watching = None if tls is None else asyncio.create_task(tls.watch())
+    try:
+        yield
+    finally:
+        if watching is not None:
+            watching.cancel()
+
+
+def _read_again(tls: Certificate | None, signs: Signs) -> None:
+    signs.on_hangup()
+    if tls is not None:
+        tls.renew(always=True)
 
 
 async def _listen(shared: Shared, taken: socket.socket) -> asyncio.AbstractServer | TlsDoor:
@@ -151,15 +154,15 @@ class _End:
     @contextlib.contextmanager
     def listening_for(self, loop: asyncio.AbstractEventLoop, lifeline: socket.socket | None) -> Generator[None]:
         """Listen for signals, and to the lifeline."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._ask, number)
         if lifeline is not None:
             loop.add_reader(lifeline, self._lost, loop, lifeline)
         try:
-            yield
+            with (
+                _heard(loop, signal.SIGTERM, lambda: self._ask(signal.SIGTERM)),
+                _heard(loop, signal.SIGINT, lambda: self._ask(signal.SIGINT)),
+            ):
+                yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
             if lifeline is not None:
                 loop.remove_reader(lifeline)
 

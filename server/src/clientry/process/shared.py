@@ -1,7 +1,6 @@
 """What the connections of a process share."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any, Final, Protocol
@@ -9,6 +8,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from clientry.clock import Clock
+from clientry.process.certificate import Certificate
 from clientry.process.exchange import Exchange
 from clientry.process.states import Times
 
@@ -74,7 +74,7 @@ class Shared:
         app: the ASGI application.
         limits: what one client may take.
         clock: what answers are dated by.
-        tls: what connections begin with, None: plain HTTP.
+        tls: the certificate that connections begin with, None: plain HTTP.
 
     Attributes:
         connections: those that are open.
@@ -82,7 +82,7 @@ class Shared:
         ending: every connection ends with its next answer, so that its client goes elsewhere in good order.
     """
 
-    def __init__(self, app: App, limits: Limits, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, app: App, limits: Limits, clock: Clock, tls: Certificate | None = None) -> None:
         self.app = app
         self.limits = limits
         self.tls = tls

@@ -2,11 +2,9 @@
 
 import asyncio
 import socket
-import ssl
-from pathlib import Path
 from typing import Final
 
-from clientry.errors import ConfigurationError
+from clientry.process.certificate import Certificate
 from clientry.process.protocol import HttpProtocol
 from clientry.process.shared import Shared
 
@@ -16,37 +14,18 @@ BREATHER: Final = 1.0
 """Seconds that nothing is taken after there was no descriptor left for a connection."""
 
 
-def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return what connections begin with: TLS 1.2 or newer.
-
-    Args:
-        certificate: a chain in PEM.
-        key: its private key in PEM.
-
-    Raises:
-        ConfigurationError: they cannot be read, or do not belong together.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as problem:
-        raise ConfigurationError(f"The TLS certificate and key cannot be used: {problem}.") from None
-    return context
-
-
 class TlsDoor:
     """Takes the connections of a socket. The event loop's own server tells of one only when its handshake is over.
 
     Args:
         shared: what the connections share.
-        context: what they begin with.
+        certificate: what they are shown.
         taken: the socket; it listens.
     """
 
-    def __init__(self, shared: Shared, context: ssl.SSLContext, taken: socket.socket) -> None:
+    def __init__(self, shared: Shared, certificate: Certificate, taken: socket.socket) -> None:
         self._shared = shared
-        self._context = context
+        self._certificate = certificate
         self._taken = taken
         self._loop = asyncio.get_running_loop()
         self._breather: asyncio.TimerHandle | None = None
@@ -86,7 +65,7 @@ class TlsDoor:
         patience = self._shared.limits.times.header + 1
         try:
             await self._loop.connect_accepted_socket(
-                lambda: protocol, connection, ssl=self._context, ssl_handshake_timeout=patience
+                lambda: protocol, connection, ssl=self._certificate.context, ssl_handshake_timeout=patience
             )
         except (OSError, TimeoutError):
             protocol.connection_lost(None)
