@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clientry import ending
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
-from clientry.clock import Clock
+from clientry.clock import Clock, SystemClock
 from clientry.errors import StorageUnavailable
 from clientry.http.addresses import proxies
 from clientry.http.api.accounts import AccountHandlers
@@ -24,7 +24,7 @@ from clientry.http.api.idempotency import Idempotency
 from clientry.http.api.pagination import Pager
 from clientry.http.api.products import ProductHandlers
 from clientry.http.api.secrets import SecretHandlers
-from clientry.http.app import Parts, create_app, failing_app
+from clientry.http.app import Parts, create_app, failing_app, unready_app
 from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App
 from clientry.http.health import Readiness
@@ -37,12 +37,14 @@ from clientry.installation import FirstClient, install, is_installed
 from clientry.opening import Registry, open_registry
 from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, WorkerCommand, bind, run
 from clientry.process.logs import Logs
+from clientry.randomness import Random, SystemRandom
 from clientry.records.access_token import Issuer
 from clientry.registry.signing_keys import open_key_ring
 from clientry.settings import Settings
 from clientry.tokens.client_authentication import ClientAuthentication
 from clientry.tokens.issuing import TokenEndpoint
 from clientry.tokens.uses import Uses
+from clientry.waiting import await_database
 
 _log = structlog.get_logger("clientry.server")
 
@@ -86,6 +88,9 @@ async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, st
     """
     taken = bind(settings.host, settings.port)
     url = public_url(settings, _port(taken))
+    ended = await _await_database(settings, logs, taken, url)
+    if ended is not None:
+        return ended
     async with open_registry(settings, create=True) as registry:
         await _greet_first(registry, url, greet)
         return await _serve(registry, logs, taken, url)
@@ -109,6 +114,9 @@ async def supervise(
     for one in taken:
         one.listen(BACKLOG)
     url = public_url(settings, _port(taken))
+    ended = await _await_database(settings, logs, taken, url)
+    if ended is not None:
+        return ended
     async with open_registry(settings, create=True) as registry:
         await _greet_first(registry, url, greet)
     drain_time = settings.drain_delay + settings.drain_timeout
@@ -144,6 +152,22 @@ def public_url(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}"
 
 
+async def _await_database(settings: Settings, logs: Logs, taken: Sequence[socket.socket], url: str) -> int | None:
+    """Return None when the database is up, or the exit code if a signal came before."""
+    app = _outermost(unready_app(url, _cors(settings)), settings, url, logs, SystemRandom())
+    listener = structs.replace(_listener(settings, url, SystemClock()), drain_delay=0)
+
+    async def unready(lifeline: socket.socket, on_end: Callable[[], None]) -> int:
+        signs = Signs(lambda: None, on_end, logs.reopen)
+        # Of copies: who connects when this ends waits until the others serve, and is refused by nobody.
+        return await run(app, listener, [one.dup() for one in taken], signs, lifeline)
+
+    code = await await_database(settings.database_url, settings.database_wait, unready)
+    if code is not None:
+        _log.info("stopped", exit_code=code)
+    return code
+
+
 async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClient, str], None]) -> None:
     if not await is_installed(registry.storage):
         with ending.held():  # else the credentials of what was made could be lost
@@ -155,7 +179,7 @@ async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClien
 async def _serve(
     registry: Registry, logs: Logs, taken: Sequence[socket.socket], url: str, lifeline: socket.socket | None = None
 ) -> int:
-    node = await assemble(registry, url, logs if registry.settings.access_log else None)
+    node = await assemble(registry, url, logs)
 
     def on_serving() -> None:
         if lifeline is None:
@@ -225,22 +249,30 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         metadata=metadata_document(url, registry.catalogue),
         jwk_set=jwk_set_document(key_ring),
         reference=Reference(url, registry.catalogue),
-        cors=CorsPolicy(settings.cors_origins, settings.cors_credentials),
+        cors=_cors(settings),
     )
-    app = RequestLog(
-        create_app(parts),
-        logs,
-        random,
-        proxies(settings.trusted_proxies if settings.behind_proxy else ()),
-        failing_app(url, parts.cors),
-        https=urlsplit(url).scheme == "https",
-    )
+    app = _outermost(create_app(parts), settings, url, logs, random)
     return Node(
         app,
         readiness,
         UseWriter(storage, registry.secrets, uses),
         Housekeeping(storage, clock, registry.lifecycle, registry.secrets),
     )
+
+
+def _outermost(app: App, settings: Settings, url: str, logs: Logs | None, random: Random) -> App:
+    return RequestLog(
+        app,
+        logs if settings.access_log else None,
+        random,
+        proxies(settings.trusted_proxies if settings.behind_proxy else ()),
+        failing_app(url, _cors(settings)),
+        https=urlsplit(url).scheme == "https",
+    )
+
+
+def _cors(settings: Settings) -> CorsPolicy:
+    return CorsPolicy(settings.cors_origins, settings.cors_credentials)
 
 
 def _listener(settings: Settings, url: str, clock: Clock) -> Listener:

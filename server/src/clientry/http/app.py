@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from clientry.errors import InternalError, MethodNotAllowed, NotFound
+from clientry.errors import InternalError, MethodNotAllowed, NotFound, Unavailable
 from clientry.http import health
 from clientry.http.api.accounts import AccountHandlers, CreateAccount, UpdateAccount
 from clientry.http.api.bearer import BearerAuthentication
@@ -23,7 +23,7 @@ from clientry.http.oauth.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_pa
 from clientry.http.pages.reference import Reference
 from clientry.http.problems import Problems
 from clientry.http.routing import Routes
-from clientry.oauth2 import ServerError
+from clientry.oauth2 import ServerError, TemporarilyUnavailable
 from clientry.records.caller import Caller
 from clientry.records.product import Product
 from clientry.records.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, CLIENTS_READ, CLIENTS_WRITE
@@ -153,6 +153,22 @@ def create_app(parts: Parts) -> App:
     }
     routes = Routes(table, otherwise=problems.registry_surface(_not_found))
     return Cors(routes, parts.cors, _CORS_PREFIXES)
+
+
+def unready_app(public_url: str, cors: CorsPolicy) -> App:
+    """Return what answers while there is no database yet: the process is alive, and asks for patience."""
+    problems = Problems(public_url)
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/healthz":
+            answer = await health.healthz(scope, receive)
+        elif scope["path"] == TOKEN_PATH:
+            answer = problems.oauth2(TemporarilyUnavailable())
+        else:
+            answer = problems.registry(Unavailable("This server waits for its database."))
+        await answer.send(scope, send)
+
+    return Cors(refuse, cors, _CORS_PREFIXES)
 
 
 def failing_app(public_url: str, cors: CorsPolicy) -> App:

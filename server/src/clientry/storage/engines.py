@@ -32,6 +32,19 @@ async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
         raise _unusable(url, problem) from None
 
 
+async def why_down(url: DatabaseUrl) -> str:
+    """Return why a database does not answer yet, "" where it does; an SQLite file does not come up by itself.
+
+    Raises:
+        ConfigurationError: it answers, and does not take us.
+    """
+    if url.engine is Engine.SQLITE:
+        return ""
+    from clientry.storage.postgres import reaching
+
+    return await reaching.why_down(url)
+
+
 async def read_schema(url: DatabaseUrl) -> Schema:
     """Return the state of a database's schema, which is left as it is.
 
