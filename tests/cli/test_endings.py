@@ -1,5 +1,6 @@
 """Commands that are asked to end, and commands that cannot go on: one line at most, and an exit code that says which."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -121,6 +122,22 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(tmp_path: Path) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_slow_reader_gets_everything(tmp_path: Path) -> None:
+    """What is printed into a pipe that does not block, as some programs make them, is not cut off where the pipe is full."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen([CLIENTRY, "config", "--data", tmp_path], stdout=writing, env=environment(COLUMNS="80"))
+    os.close(writing)
+    printed = b""
+    while part := os.read(reading, 100):
+        printed += part
+    os.close(reading)
+    assert process.wait(20) == 0
+    assert len(printed) > 8192
+    assert printed.splitlines()[-1].decode()[:1] == "└"
 
 
 def test_a_full_disk_under_the_output_is_one_line(tmp_path: Path) -> None:

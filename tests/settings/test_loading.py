@@ -267,6 +267,14 @@ def test_a_misspelt_variable_is_told_with_the_nearest_name(name: str, told: str)
     assert stray_variables({"CLIENTRY_CONFIG": "x", **{setting.variable: "1" for setting in SETTINGS}}) == ()
 
 
+@pytest.mark.parametrize("name", ["data", "database"])
+def test_a_path_in_a_home_that_there_is_not_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """~ means nothing to a user whom the system does not know, as in many containers: that is a sentence."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it does where there is no home
+    with pytest.raises(ConfigurationError, match="no home directory"):
+        load({}, {f"CLIENTRY_{name.upper()}": "~/x" if name == "data" else "sqlite:~/x"})
+
+
 def test_a_byte_order_mark_before_the_file_is_skipped(tmp_path: Path) -> None:
     """A file that a Windows editor wrote is read; one in UTF-16 is told."""
     (tmp_path / "clientry.toml").write_bytes(b"\xef\xbb\xbfport = 9\r\n")

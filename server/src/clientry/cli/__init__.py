@@ -83,6 +83,8 @@ def main() -> None:
 
 def _run() -> None:
     if sys.argv[1:2] not in (["serve"], ["worker"]):  # a server says it in its log
+        with contextlib.suppress(OSError):
+            os.set_blocking(1, True)  # else a slow reader would cut off what is printed
         for warning in stray_variables():
             say(f"clientry: {warning}")
     try:

@@ -81,7 +81,10 @@ def parse(text: str) -> DatabaseUrl:
     """
     scheme, _, rest = text.partition(":")
     if scheme == "sqlite" and rest and not rest.startswith("//"):
-        return sqlite_url(Path(rest).expanduser())
+        try:
+            return sqlite_url(Path(rest).expanduser())
+        except RuntimeError:
+            raise ValueError("must not begin with ~: this user has no home directory") from None
     if scheme in _POSTGRES_SCHEMES and rest.startswith("//"):
         url = DatabaseUrl(Engine.POSTGRESQL, text)
         try:

@@ -62,7 +62,10 @@ def some_text(value: Any) -> str:
 
 def path(value: Any) -> Path:
     """Read a path."""
-    return value if isinstance(value, Path) else Path(some_text(value)).expanduser()
+    try:
+        return value if isinstance(value, Path) else Path(some_text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("must not begin with ~: this user has no home directory") from None
 
 
 def one_of(kind: Any) -> Callable[[Any], Any]:
