@@ -35,13 +35,8 @@ def needed(command: Any) -> list[str]:
     for parameter in inspect.signature(command).parameters.values():
         if parameter.default is not inspect.Parameter.empty:
             continue
-        value = (
-            "1"
-            if parameter.annotation is int
-            else "sqlite:x"
-            if parameter.name in ("source", "target")
-            else "x@b.example"
-        )
+        number, url = parameter.annotation in (int, list[int]), parameter.name in ("source", "target")
+        value = "1" if number else "sqlite:x" if url else "x@b.example"
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             named = [
                 next(iter(one.name))

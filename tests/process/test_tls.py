@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from clientry.clock import SystemClock
+from clientry.process.certificate import Certificate
 from clientry.process.shared import Limits, Shared
 from clientry.process.states import Times
-from clientry.process.tls import TlsDoor, tls_context
+from clientry.process.tls import TlsDoor
 
 pytestmark = pytest.mark.anyio
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -42,14 +43,14 @@ class Application:
 
 @contextlib.asynccontextmanager
 async def door(
-    application: Application, context: ssl.SSLContext, max_connections: int = 10
+    application: Application, served: Certificate, max_connections: int = 10
 ) -> AsyncGenerator[tuple[Shared, int]]:
     times = Times(header=1, body=1, keep_alive=1)
     limits = Limits(times, max_connections, lambda status, reason, path: ((), reason.encode()))
-    shared = Shared(application, limits, SystemClock(), context)
+    shared = Shared(application, limits, SystemClock(), served)
     taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
-    opened = TlsDoor(shared, context, taken)
+    opened = TlsDoor(shared, served, taken)
     try:
         yield shared, port
     finally:
@@ -75,11 +76,11 @@ def asked(port: int, context: ssl.SSLContext) -> bytes:
 
 async def test_c04_what_is_inside_sees_the_certificate_of_the_client(certificate: tuple[Path, Path]) -> None:
     """The application is handed the client's certificate in DER, and None of a client that shows none."""
-    context = tls_context(*certificate)
-    context.verify_mode = ssl.CERT_OPTIONAL
-    context.load_verify_locations(certificate[0])
+    served = Certificate(*certificate)
+    served.context.verify_mode = ssl.CERT_OPTIONAL
+    served.context.load_verify_locations(certificate[0])
     application = Application()
-    async with door(application, context) as (_, port):
+    async with door(application, served) as (_, port):
         for own in (certificate, None):
             answer = await asyncio.to_thread(asked, port, trusting(certificate[0], own))
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -89,7 +90,7 @@ async def test_c04_what_is_inside_sees_the_certificate_of_the_client(certificate
 
 async def test_a_handshake_has_the_time_of_a_head_and_counts_from_accept_on(certificate: tuple[Path, Path]) -> None:
     """Silent handshakes count as connections, and are ended after the time that a head has."""
-    async with door(Application(), tls_context(*certificate)) as (shared, port):
+    async with door(Application(), Certificate(*certificate)) as (shared, port):
         silent = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(5)]
         await asyncio.sleep(0.2)
         assert len(shared.connections) == 5
@@ -104,7 +105,7 @@ async def test_a_handshake_has_the_time_of_a_head_and_counts_from_accept_on(cert
 
 async def test_handshakes_beyond_the_crowd_are_broken_off(certificate: tuple[Path, Path]) -> None:
     """Of endless silent handshakes no more are held than twice the connections that are served."""
-    async with door(Application(), tls_context(*certificate), max_connections=3) as (shared, port):
+    async with door(Application(), Certificate(*certificate), max_connections=3) as (shared, port):
         many = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(20)]
         await asyncio.sleep(0.3)
         assert len(shared.connections) == 6
@@ -116,7 +117,7 @@ async def test_handshakes_beyond_the_crowd_are_broken_off(certificate: tuple[Pat
 
 async def test_what_is_no_handshake_leaves_nothing(certificate: tuple[Path, Path]) -> None:
     """Plain HTTP to a port of TLS is broken off and forgotten, and the next client is served."""
-    async with door(Application(), tls_context(*certificate)) as (shared, port):
+    async with door(Application(), Certificate(*certificate)) as (shared, port):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
             plain.sendall(REQUEST)
             with contextlib.suppress(ConnectionResetError):
