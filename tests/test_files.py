@@ -76,10 +76,27 @@ def test_whatever_stands_beside_a_draft_goes_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
 def test_what_root_makes_belongs_to_the_owner_of_the_folder(folder: Path) -> None:
-    """A key, a lock and a replaced file that root makes in somebody's folder are that somebody's."""
+    """A key, a lock, a replaced file and a folder that root makes in somebody's folder are that somebody's."""
     os.chown(folder, 12345, 12346)
     files.write(folder / "key", "text")
     files.write(folder / "key", "text", replace=True)
     os.close(files.open_private(folder / "lock"))
-    owners = {(entry.stat().st_uid, entry.stat().st_gid) for entry in folder.iterdir()}
+    files.make_folder(folder / "new" / "data")
+    files.write(folder / "new" / "data" / "key", "text")
+    owners = {(entry.stat().st_uid, entry.stat().st_gid) for entry in folder.rglob("*")}
     assert owners == {(12345, 12346)}
+
+
+def test_a_file_system_that_cannot_sync_folders_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a folder's fsync is refused as invalid the file is there all the same; a disk that fails is told."""
+    codes = [errno.EINVAL, errno.EIO]
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(codes[0], os.strerror(codes[0]))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    files.write(tmp_path / "key", "text")
+    codes.pop(0)
+    with pytest.raises(OSError, match="Input/output"):
+        files.write(tmp_path / "other", "text")

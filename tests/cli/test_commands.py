@@ -76,6 +76,13 @@ def test_a_missing_key_is_told_and_never_made_anew(data: Path, name: str) -> Non
     assert not (data / name).exists()
 
 
+def test_a_key_that_a_windows_editor_saved_is_the_same_key(data: Path) -> None:
+    """A byte order mark and a carriage return around a key are no part of it."""
+    key = (data / "pepper").read_text().strip()
+    (data / "pepper").write_bytes(b"\xef\xbb\xbf" + key.encode() + b"\r\n")
+    assert run("clients", "list", "--data", data).returncode == 0
+
+
 def test_k05_another_key_encryption_key_is_told(data: Path) -> None:
     """A key-encryption key that does not open the signing keys ends the start with one clear line."""
     (data / "key-encryption-key").write_text("00" * 32)

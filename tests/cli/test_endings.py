@@ -15,7 +15,8 @@ MOMENTS = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1
 
 
 def environment(**more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CLIENTRY_")}
+    ours = ("CLIENTRY_", "PYTHONUNBUFFERED")  # the latter would hide what is left in buffers
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "CLIENTRY_LOG_FORMAT": "json", **more}
 
 

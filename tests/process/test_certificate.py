@@ -4,6 +4,12 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from tests.support import certificates
 
 from clientry.errors import ConfigurationError
@@ -67,6 +73,15 @@ def test_half_a_renewal_leaves_the_old_pair_as_it_was(pair: tuple[Path, Path], s
     certificates.renew(chain, key, "second")
     certificate.renew()
     assert name(certificate) == "second"
+
+
+def test_a_key_with_a_password_is_told_and_nobody_is_asked(pair: tuple[Path, Path]) -> None:
+    """An encrypted key is refused with a sentence: a server has no terminal on which it could be asked for its password."""
+    key = load_pem_private_key(pair[1].read_bytes(), None)
+    encrypted = BestAvailableEncryption(b"hush")
+    pair[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encrypted))
+    with pytest.raises(ConfigurationError, match="certificate and key"):
+        Certificate(*pair)
 
 
 def test_a_pair_that_cannot_be_served_from_the_start_is_told(pair: tuple[Path, Path]) -> None:

@@ -15,6 +15,8 @@ from typing import Final
 _NO_LINKS: Final = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 """What a file system answers that has no hard links: SMB, exFAT, many in user space."""
 
+_NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
+
 
 @contextmanager
 def draft_of(path: Path) -> Generator[Path]:
@@ -52,11 +54,7 @@ def publish(draft: Path, path: Path, *, replace: bool = False) -> None:
         draft.replace(path)
     else:
         _link(draft, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _keep_name(path.parent)
 
 
 def write(path: Path, text: str, *, replace: bool = False) -> None:
@@ -100,12 +98,36 @@ def whose(path: Path) -> str:
     return f"{path} belongs to {_user(found.st_uid)}, and {_user(os.geteuid())} has no permission to use it"
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that only its owner can enter, and those above it, where they are missing.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in reversed(missing):
+        give_to_folder_owner(one)
+
+
 def give_to_folder_owner(path: Path) -> None:
     """Where root made a file in somebody's folder, have it belong to that somebody, as SQLite does with what it makes."""
     if os.geteuid() == 0:
         folder = path.parent.stat()
         with contextlib.suppress(OSError):  # a file system without owners
             os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have what is new in a folder outlive a loss of power, where the file system can promise that of folders."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as problem:
+        if problem.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _link(draft: Path, path: Path) -> None:

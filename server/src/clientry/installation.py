@@ -66,7 +66,7 @@ def make_data_directory(settings: Settings) -> None:
         ConfigurationError: it cannot be made.
     """
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(settings.data)
         if not any(settings.data.iterdir()):
             settings.data.chmod(0o700)
     except OSError as problem:

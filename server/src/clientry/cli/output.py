@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -60,9 +61,11 @@ def print_fields(title: str, body: Struct) -> None:
 
 def say(text: str) -> None:
     """Print a sentence for people on stderr; stdout is for results."""
-    with contextlib.suppress(OSError):  # a full disk or a closed pipe must not undo what was done
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+    line = (text + "\n").encode(sys.stderr.encoding, "backslashreplace")
+    with contextlib.suppress(
+        OSError
+    ):  # a full disk or a closed pipe must not undo what was done, nor change the exit code
+        os.write(2, line)
 
 
 def _flat(body: Struct) -> list[tuple[str, object]]:

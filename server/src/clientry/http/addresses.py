@@ -54,7 +54,7 @@ class Proxies(Struct, frozen=True):
         """Return where a request came from: the right-most address that is no proxy's."""
         forwarded = b",".join(header_values(scope, b"x-forwarded-for")).decode("latin-1")
         address = peer
-        for entry in reversed(forwarded.split(",")):
+        for entry in reversed([entry for entry in forwarded.split(",") if entry.strip()]):
             said = normal_address(entry) if self.trusts(address) else None
             if said is None:
                 break

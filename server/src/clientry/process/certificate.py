@@ -62,7 +62,9 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            context.load_cert_chain(*self._paths)
+            context.load_cert_chain(
+                *self._paths, password=""
+            )  # an encrypted key is refused; nobody is asked on a terminal
         except (OSError, ssl.SSLError) as problem:
             raise ConfigurationError(f"The TLS certificate and key cannot be used: {problem}.") from None
         return context
