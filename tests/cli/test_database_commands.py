@@ -104,6 +104,26 @@ def test_f19_migrate_checks_and_goes_step_by_step(postgres: Postgres, tmp_path: 
     assert run("migrate", "--to", 0, *place).returncode == 1
 
 
+def test_f19_finishing_is_asked_for_and_checked(start_server: StartServer, postgres: Postgres) -> None:
+    """A new database is finished from the start; one that is not says so, --check --finish exits with 1, and --finish ends it."""
+    database = postgres.new_database()
+    server = start_server(database=database)
+    place = ("--data", server.data)
+    assert run("migrate", "--check", "--finish", *place).returncode == 0
+    shared = "UPDATE schema_migrations SET name = replace(name, '.sql', '.from-0006.sql') WHERE number = 8"
+    postgres.sql(shared, database.partition("?")[0].rpartition("/")[2])
+    checked = run("migrate", "--check", *place)
+    assert checked.returncode == 0
+    assert "not finished" in checked.stdout
+    assert "migrate --finish" in checked.stderr
+    assert run("migrate", "--check", "--finish", *place).returncode == 1
+    done = run("migrate", "--finish", *place, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["unfinished"] == []
+    assert run("migrate", "--check", "--finish", *place).returncode == 0
+    assert run("migrate", "--finish", "--to", "8", *place).returncode == 1
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_seeded_clients_are_clients(start_server: StartServer, postgres: Postgres, tmp_path: Path, engine: str) -> None:
     """They get tokens, they are counted and listed over a tree of accounts as deep as was asked for, while the server runs."""

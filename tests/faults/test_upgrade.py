@@ -1,5 +1,6 @@
 """A rolling upgrade with the real program of the version before: the one that did not know the newest migration."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.faults.conftest import copy_node
 from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry
 from tests.support.revision import ROOT, Program, program_of, revision_before
-from tests.support.server import Server
+from tests.support.server import Server, clientry
 from tests.support.wire import ask_token
 
 MIGRATIONS = "server/src/clientry/storage/migrations/postgres"
@@ -25,34 +26,61 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
     return program_of(revision, tmp_path_factory.mktemp("before"))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_f19_the_program_before_and_this_one_share_a_database(
-    before: Program, start_server: StartServer, postgres: Postgres, tmp_path: Path, engine: str
+    before: Program, start_server: StartServer, postgres: Postgres, tmp_path: Path
 ) -> None:
-    """It goes on after this one has migrated, each sees what the other changes at once, and it can even be started again."""
-    database = postgres.new_database() if engine == "postgresql" else None
-    old = start_server(tmp_path / "first", database=database, env=ENV, program=before)
+    """They see at once what the other changes, and each can be started again, until the upgrade is finished; nothing is lost."""
+    old = start_server(tmp_path / "first", database=postgres.new_database(), env=ENV, program=before)
     registry = Registry(old.url, old.admin)
     earlier = registry.create()
-    new = start_server(_second_node(old, tmp_path / "second"), env=ENV)
+    copy_node(old.data, tmp_path / "second")
+    new = start_server(tmp_path / "second", env=ENV)
     for _ in range(2):
-        each_sees_the_other(old, new, earlier)
-        each_sees_the_other(new, old, earlier)
+        earlier = each_sees_the_other(old, new, earlier)
+        earlier = each_sees_the_other(new, old, earlier)
         assert old.stop() == 0
         old = start_server(old.data, env=ENV, program=before)
+    assert old.stop() == 0
+    assert clientry("migrate", "--finish", data=new.data)["unfinished"] == []
+    is_as_it_was(new, earlier)
+    assert refuses(old.data, before)
     assert new.audit_is_whole()
 
 
-def _second_node(first: Server, data: Path) -> Path:
-    """Return the directory of a second node: of its own on PostgreSQL, the same on an embedded database."""
-    if first.database is None:
-        return first.data
-    copy_node(first.data, data)
-    return data
+def test_f19_this_program_takes_over_a_file_of_the_program_before(
+    before: Program, start_server: StartServer, tmp_path: Path
+) -> None:
+    """On SQLite starting it finishes the upgrade: everything from before is good, and the program before refuses the file."""
+    old = start_server(tmp_path / "first", env=ENV, program=before)
+    earlier = Registry(old.url, old.admin).create()
+    assert old.stop() == 0
+    new = start_server(old.data, env=ENV)
+    assert clientry("migrate", "--check", data=new.data)["unfinished"] == []
+    is_as_it_was(new, earlier)
+    assert new.stop() == 0
+    assert refuses(old.data, before)
 
 
-def each_sees_the_other(one: Server, other: Server, earlier: Credentials) -> None:
-    """Make and change clients on one node and look at them on the other."""
+def is_as_it_was(new: Server, earlier: Credentials) -> None:
+    """Use the first admin's secret, an earlier client's, and new ones of both."""
+    assert ask_token(new.url, earlier.form).status == 200
+    registry = Registry(new.url, new.admin)
+    assert ask_token(new.url, registry.create().form).status == 200
+    rotated = registry.call("POST", f"/v1/clients/{earlier.client_id}/secrets", {"others_end_after": 3600})
+    for secret in (earlier.client_secret, rotated.json["client_secret"]):
+        assert ask_token(new.url, Credentials(earlier.client_id, secret).form).status == 200
+
+
+def refuses(data: Path, program: Program) -> bool:
+    """Tell whether a program does not start on a directory, because its database is newer."""
+    done = subprocess.run(
+        [*program, "serve", "--port", "0", "--data", str(data)], check=False, capture_output=True, text=True, timeout=30
+    )
+    return done.returncode == 1 and "newer than the program" in done.stderr
+
+
+def each_sees_the_other(one: Server, other: Server, earlier: Credentials) -> Credentials:
+    """Make and change clients on one node and look at them on the other; return the earlier client with its new secret."""
     here, there = Registry(one.url, one.admin), Registry(other.url, one.admin)
     made = here.create()
     assert ask_token(other.url, made.form).status == 200
@@ -60,7 +88,8 @@ def each_sees_the_other(one: Server, other: Server, earlier: Credentials) -> Non
     assert here.call("GET", f"/v1/clients/{made.client_id}").json["client"]["name"] == "renamed"
     rotated = there.call("POST", f"/v1/clients/{earlier.client_id}/secrets", {"others_end_after": 0})
     assert rotated.status == 201, rotated
-    assert ask_token(one.url, Credentials(earlier.client_id, rotated.json["client_secret"]).form).status == 200
+    renewed = Credentials(earlier.client_id, rotated.json["client_secret"])
+    assert ask_token(one.url, renewed.form).status == 200
     assert ask_token(one.url, earlier.form).status == 401
     token = here.call("GET", "/v1/ping", token=there.token)
     assert token.status == 200
@@ -70,3 +99,4 @@ def each_sees_the_other(one: Server, other: Server, earlier: Credentials) -> Non
     pages = [registry.call("GET", "/v1/clients?page_size=100&page_number=1&status=any") for registry in (here, there)]
     assert {client["client_id"] for client in pages[0].json["clients"]} == {one.admin.client_id, earlier.client_id}
     assert pages[0].json["meta"]["count"] == pages[1].json["meta"]["count"] == 2
+    return renewed

@@ -7,9 +7,11 @@ from msgspec import Struct
 
 from clientry.clock import Clock, SystemClock
 from clientry.errors import ConfigurationError
+from clientry.finishing import finish
 from clientry.installation import (
     Keys,
     check_keys,
+    is_installed,
     make_data_directory,
     make_keys,
     note_keys,
@@ -85,6 +87,8 @@ async def open_registry(
         await check_keys(storage, keys)
         if create:
             await note_keys(storage, keys)
+            if url.engine is Engine.SQLITE or not await is_installed(storage):
+                await finish(url, storage)  # no older version is beside it
         catalogue = Catalogue(settings.products)
         yield Registry(
             settings=settings,

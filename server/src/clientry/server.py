@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct, structs
 
 from clientry import ending
+from clientry.background.form_watch import FormWatch
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
 from clientry.clock import Clock, SystemClock
@@ -57,12 +58,14 @@ class Node(Struct, frozen=True):
         readiness: tells whether it can.
         use_writer: writes how secrets are used.
         housekeeping: puts away what has had its time.
+        form_watch: learns when the nodes of an older version are gone.
     """
 
     app: App
     readiness: Readiness
     use_writer: UseWriter
     housekeeping: Housekeeping
+    form_watch: FormWatch
 
 
 async def initialise(settings: Settings) -> FirstClient:
@@ -188,7 +191,7 @@ async def _serve(
             lifeline.send(READY)
 
     signs = Signs(on_serving, node.readiness.drain, logs.reopen)
-    async with _beside(node.housekeeping.run(), node.use_writer.run()):
+    async with _beside(node.housekeeping.run(), node.use_writer.run(), node.form_watch.run()):
         code = await run(node.app, _listener(registry.settings, url, registry.clock), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
         await node.use_writer.write()
@@ -257,6 +260,7 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         readiness,
         UseWriter(storage, registry.secrets, uses),
         Housekeeping(storage, clock, registry.lifecycle, registry.secrets),
+        FormWatch(storage),
     )
 
 

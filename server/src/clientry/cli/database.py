@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +14,9 @@ from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.errors import ConfigurationError
 from clientry.records.account import MAX_DEPTH
-from clientry.settings import load
+from clientry.settings import Settings, load
 from clientry.settings.database_url import DatabaseUrl, parse, sqlite_url
+from clientry.storage.forms import unfinished
 from clientry.storage.migration import Schema
 from clientry.storage.transfer import Copied, Mismatch, Source, Target
 from clientry.storage.transfer import copy as transfer
@@ -31,31 +33,45 @@ def register(app: App) -> None:
     app.command(_dev)
 
 
-@settings_flags("data", "database")
-def migrate(*, check: bool = False, to: int | None = None, json: bool = False, **flags: Any) -> None:
+@settings_flags(*PLACES)
+def migrate(
+    *, check: bool = False, finish: bool = False, to: int | None = None, json: bool = False, **flags: Any
+) -> None:
     """Bring the database's schema up to date. `serve` and `init` do it too, where their database user may.
 
+    An upgrade of several nodes: `migrate`, then restart the nodes one after the other, then `migrate --finish`.
+
     Args:
-        check: change nothing; exit with 1 if there is something to do.
+        check: change nothing; exit with 1 if something is pending, with --finish also if something is not finished.
+        finish: the last node of the older version is gone: write what only newer ones understand, and take over what it wrote.
+            Older versions refuse the database from then on. With SQLite `serve` does it as it starts.
         to: the number of the last migration to apply.
-        json: print one object with done and pending.
+        json: print one object with done, pending and unfinished.
         flags: settings.
     """
     from clientry.storage import engines
 
-    url = load(flags).settings.database_url
-    if to is not None and to < 1:
-        raise ConfigurationError("--to must be the number of a migration, from 1 on.")
-    if not check:
+    settings = load(flags).settings
+    url = settings.database_url
+    if to is not None and (to < 1 or finish):
+        raise ConfigurationError("--to must be the number of a migration, from 1 on, and does not go with --finish.")
+    if finish and not check:
+        _finish(settings)
+    elif not check:
         asyncio.run(engines.migrate(url, to))
     schema = asyncio.run(engines.read_schema(url))
+    left = unfinished(schema.done)
     if json:
-        done = [{"number": one.number, "name": one.name} for one in schema.done]
+        done = [{"number": one.number, "name": one.name, "stage": one.stage.name.lower()} for one in schema.done]
         pending = [{"number": one.number, "name": one.name} for one in schema.pending]
-        print_json(msgspec.json.encode({"database": str(url), "done": done, "pending": pending}))
+        found = {"done": done, "pending": pending, "unfinished": [form.what for form in left]}
+        print_json(msgspec.json.encode({"database": str(url), **found}))
     else:
         print_table(f"Migrations of {url}", ("number", "name", "state"), _rows(schema))
-    sys.exit(1 if check and schema.pending else 0)
+        if left:
+            say(f"Not in use yet: {', '.join(form.what for form in left)}.")
+            say("Once no node of the older version runs: clientry migrate --finish")
+    sys.exit(1 if check and (schema.pending or (finish and left)) else 0)
 
 
 @settings_flags("data", "database")
@@ -206,6 +222,24 @@ def _report(copied: tuple[Copied, ...], *, as_json: bool) -> None:
     )
 
 
+def _finish(settings: Settings) -> None:
+    """Finish the upgrade, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from clientry.finishing import finish
+    from clientry.opening import open_registry
+
+    async def finished(on_progress: Callable[[int, int], None]) -> None:
+        async with open_registry(settings) as registry:
+            await finish(settings.database_url, registry.storage, on_progress)
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("finish", total=None)
+        asyncio.run(finished(lambda done, total: bar.update(task, completed=done, total=total)))
+
+
 def _rows(schema: Schema) -> list[tuple[str, str, str]]:
-    done = [(str(one.number), one.name, "done") for one in schema.done]
+    left = {form.migration for form in unfinished(schema.done)}
+    done = [(str(one.number), one.name, "not finished" if one.number in left else "done") for one in schema.done]
     return done + [(str(one.number), one.name, "pending") for one in schema.pending]

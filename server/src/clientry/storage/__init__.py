@@ -8,11 +8,13 @@ An answer of `write` means that the change is on disk. Every method of every pro
 `write` its subclass `OutcomeUnknown`: whether the change was made is then not known.
 """
 
+from clientry.storage.forms import Form, Forms
 from clientry.storage.protocols.accounts import AccountReads, AccountWrites
 from clientry.storage.protocols.answers import AnswerReads, AnswerWrites
 from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
 from clientry.storage.protocols.clients import ClientReads, ClientWrites
 from clientry.storage.protocols.database import Snapshot, Storage, Transaction
+from clientry.storage.protocols.forms import FormReads
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.listable import Listable
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
@@ -44,6 +46,9 @@ __all__ = [
     "ClientStatus",
     "ClientWrites",
     "Credentials",
+    "Form",
+    "FormReads",
+    "Forms",
     "KeyCheckReads",
     "KeyCheckWrites",
     "Listable",

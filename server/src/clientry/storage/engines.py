@@ -6,7 +6,7 @@ from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.settings.database_url import DatabaseUrl, Engine
 from clientry.storage import Storage
-from clientry.storage.migration import Schema
+from clientry.storage.migration import Schema, Stage
 from clientry.storage.transfer import Source, Target
 
 
@@ -86,6 +86,26 @@ async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
     try:
         return migrate_sqlite(url.path, to)
     except (OSError, StorageUnavailable) as problem:
+        raise _unusable(url, problem) from None
+
+
+async def advance(url: DatabaseUrl, stage: Stage) -> None:
+    """Bring the migrations that this program knows from the stage before to this one.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    if url.engine is Engine.POSTGRESQL:
+        from clientry.storage.postgres import schema
+        from clientry.storage.postgres.connection import explained
+
+        with explained(url):
+            return await schema.advance(url, stage)
+    from clientry.storage.sqlite.schema import advance as advance_sqlite
+
+    try:
+        return advance_sqlite(url.path, stage)
+    except StorageUnavailable as problem:
         raise _unusable(url, problem) from None
 
 

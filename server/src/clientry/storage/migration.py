@@ -3,16 +3,24 @@
 A file is called `NNNN_what.from-MMMM.sql`: programs that know migration MMMM or a later one go on working with a database that
 has it. So nodes of two versions can share a database while the newer one is rolled out. Without `from-` only programs that know
 the migration itself may use the database.
+
+The database notes the names of those that it has seen. When the last node of the older version is gone, the operator finishes
+what was shared (`clientry migrate --finish`): the names there lose their `from-`, so that programs of before, however old, refuse
+the database, and what only newer ones understand may be written (see `forms`).
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
+from enum import IntEnum
 from importlib.resources import files
 
 from msgspec import Struct
 
 from clientry.errors import ConfigurationError
+
+_SHARED = re.compile(r"\.from-(\d{4})\.sql$")
+_FINISHING = ".finishing.sql"
 
 
 class Migration(Struct, frozen=True):
@@ -31,8 +39,19 @@ class Migration(Struct, frozen=True):
     script: str
 
 
+class Stage(IntEnum):
+    """Who may use a database that has a migration, and so what may be written there. It only goes forward."""
+
+    SHARED = 0
+    """Programs of before may be running: what they do not understand is read, and not written."""
+    FINISHING = 1
+    """They are gone: it is written, and what they wrote is being taken over."""
+    FINISHED = 2
+    """Nothing that they wrote is left as it was."""
+
+
 class Applied(Struct, frozen=True):
-    """A migration that a database has seen."""
+    """A migration that a database has seen. `name`: that of its file, or what finishing has made of it."""
 
     number: int
     name: str
@@ -41,8 +60,20 @@ class Applied(Struct, frozen=True):
     @property
     def usable_from(self) -> int:
         """The last migration that a program must know to use a database that has this one."""
-        match = re.search(r"\.from-(\d{4})\.sql$", self.name)
+        match = _SHARED.search(self.name)
         return int(match[1]) if match else self.number
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has been finished."""
+        if _SHARED.search(self.name):
+            return Stage.SHARED
+        return Stage.FINISHING if self.name.endswith(_FINISHING) else Stage.FINISHED
+
+    def name_at(self, stage: Stage) -> str:
+        """Return its name at a later stage."""
+        bare = _SHARED.sub("", self.name).removesuffix(_FINISHING).removesuffix(".sql")
+        return bare + (_FINISHING if stage is Stage.FINISHING else ".sql")
 
 
 class Schema(Struct, frozen=True):
@@ -100,6 +131,12 @@ def schema_of(known: tuple[Migration, ...], done: Iterable[Applied], to: int | N
         seen,
         tuple(one for one in known if one.number not in numbers and (to is None or one.number <= to)),
     )
+
+
+def renamed(known: tuple[Migration, ...], done: Iterable[Applied], stage: Stage) -> list[tuple[str, int]]:
+    """Return name and number of the migrations that go on to a stage: of none that only a newer program knows."""
+    numbers = {migration.number for migration in known}
+    return [(one.name_at(stage), one.number) for one in done if one.number in numbers and one.stage + 1 == stage]
 
 
 def refuse_pending(schema: Schema) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from clientry.records.audit_event import GENESIS, AuditEvent, Change, chain
 from clientry.records.secret import ClientSecret, UsedSecret
 from clientry.records.signing_key import SealedKey
-from clientry.storage import Credentials, SecretUse, Slice
+from clientry.storage import Credentials, Form, SecretUse, Slice
 from clientry.storage import statements as sql
 from clientry.storage.account_records import Accounts
 from clientry.storage.client_records import Clients
+from clientry.storage.migration import Applied, Stage
 from clientry.storage.rows import (
     Row,
     client_of,
@@ -162,6 +163,20 @@ class AuditEvents:
         return event
 
 
+class FormRecords:
+    """`FormReads`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def may_write(self, form: Form) -> bool:
+        """Tell whether every program that uses the database understands a form; holds until the transaction ends."""
+        if self._session.forms.may_write(form):
+            return True
+        rows = await self._session.run(sql.migration_held(self._session.dialect), (form.migration,))
+        return any(Applied(*row).stage is not Stage.SHARED for row in rows)
+
+
 class Records:
     """`Snapshot` and `Transaction`: the records of one session."""
 
@@ -173,6 +188,7 @@ class Records:
         self.key_checks = KeyChecks(session)
         self.answers = Answers(session)
         self.audit_events = AuditEvents(session)
+        self.forms = FormRecords(session)
 
 
 def credentials_of(rows: list[Row]) -> Credentials | None:

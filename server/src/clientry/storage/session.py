@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from clientry.storage import Position, Slice, Start
+from clientry.storage import Forms, Position, Slice, Start
 from clientry.storage.rows import Row
 from clientry.storage.statements import Dialect
 from clientry.storage.tables import Table
@@ -22,6 +22,11 @@ class Session(Protocol):
     @property
     def locks(self) -> bool:
         """Whether a client that is read must stay as it is until the transaction ends."""
+        ...
+
+    @property
+    def forms(self) -> Forms:
+        """Which forms may be written, as far as this process knows."""
         ...
 
     async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:

@@ -22,6 +22,7 @@ class Dialect(Struct, frozen=True):
         lock_account: makes the changes of the account `$1` wait for each other; empty where all changes do anyway.
         hold: what a SELECT ends with that keeps its rows from being deleted; empty for the same reason.
         claim: what a SELECT ends with that keeps its rows, and whatever refers to them, as they are.
+        share: what a SELECT ends with that keeps its rows as they are, beside others that do so; empty for the same reason.
         on_path: tells whether the id `{id}` is one of those of the path `{path}`.
     """
 
@@ -30,6 +31,7 @@ class Dialect(Struct, frozen=True):
     lock_account: str
     hold: str
     claim: str
+    share: str
     on_path: str
 
 
@@ -39,6 +41,7 @@ SQLITE: Final = Dialect(
     lock_account="",
     hold="",
     claim="",
+    share="",
     on_path="{id} IN ("
     + ", ".join(
         f"substr({{path}}, {level * (ACCOUNT_ID_LENGTH + 1) + 1}, {ACCOUNT_ID_LENGTH})" for level in range(MAX_DEPTH)
@@ -51,6 +54,7 @@ POSTGRES: Final = Dialect(
     lock_account="SELECT 1 FROM accounts WHERE account_id = $1 FOR NO KEY UPDATE",
     hold=" FOR KEY SHARE OF a",
     claim=" FOR UPDATE OF a",
+    share=" FOR SHARE",
     on_path="{id} = ANY(string_to_array({path}, '/'))",
 )
 
@@ -276,3 +280,9 @@ MIGRATIONS_TABLE: Final = (
 )
 MIGRATIONS_DONE: Final = "SELECT number, name, checksum FROM schema_migrations ORDER BY number"
 MIGRATION_ADD: Final = "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)"
+MIGRATION_RENAME: Final = "UPDATE schema_migrations SET name = $1 WHERE number = $2"
+
+
+def migration_held(dialect: Dialect) -> str:
+    """Return the statement for the migration `$1`, which nobody finishes until the transaction ends."""
+    return f"SELECT number, name, checksum FROM schema_migrations WHERE number = $1{dialect.share}"

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from clientry.errors import ConfigurationError
+from clientry.storage.migration import Applied
 from clientry.storage.rows import Row
 from clientry.storage.tables import TABLES, Table
 
@@ -31,12 +32,20 @@ class Source(Protocol):
         """Yield the rows of a table in the order of its key, at most `BATCH` at a time."""
         ...
 
+    async def migrations(self) -> tuple[Applied, ...]:
+        """Return the migrations that it has seen."""
+        ...
+
 
 class Target(Source, Protocol):
     """A database that is being filled, and appears when its context ends without an error."""
 
     async def add(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows to a table."""
+        ...
+
+    async def rename(self, migrations: Iterable[Applied]) -> None:
+        """Give migrations that it has seen the names that they have elsewhere: how far they are finished."""
         ...
 
 
@@ -89,6 +98,7 @@ async def copy(
                 progress.add(len(rows))
             if digest.copied() != copied:
                 raise Mismatch(f"The table {table.name} differs; nothing was kept.")
+        await writing.rename(await reading.migrations())
         return tuple(written)
 
 

@@ -16,8 +16,9 @@ from clientry.errors import OutcomeUnknown, StorageUnavailable
 from clientry.records.account import Account
 from clientry.records.client import Client
 from clientry.settings.database_url import DatabaseUrl
-from clientry.storage import AlreadyTaken, Credentials, LostUpdate, Snapshot, Transaction
-from clientry.storage.migration import refuse_pending
+from clientry.storage import AlreadyTaken, Credentials, Forms, LostUpdate, Snapshot, Transaction
+from clientry.storage import statements as sql
+from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.postgres.connection import AGAIN, SCAN_TIMEOUT, TIMEOUT, Connection, explained, outages
 from clientry.storage.postgres.look_ups import LookUps
 from clientry.storage.postgres.pool import Pool
@@ -40,9 +41,10 @@ class _Session:
 
     dialect = POSTGRES
 
-    def __init__(self, connection: Connection, limit: asyncio.Timeout, *, locks: bool = False) -> None:
+    def __init__(self, connection: Connection, limit: asyncio.Timeout, forms: Forms, *, locks: bool = False) -> None:
         self._connection = connection
         self._limit = limit
+        self.forms = forms
         self.locks = locks
 
     async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
@@ -60,9 +62,16 @@ class _Session:
 class PostgresStorage:
     """`Storage` in a PostgreSQL database; opened with `open_postgres`."""
 
-    def __init__(self, url: DatabaseUrl, connections: int) -> None:
+    def __init__(self, url: DatabaseUrl, connections: int, forms: Forms) -> None:
+        self.forms = forms
         self._look_ups = LookUps(url)
         self._pool = Pool(url, connections)
+
+    async def reread_forms(self) -> None:
+        """Learn which forms may be written now."""
+        with outages():
+            async with asyncio.timeout(TIMEOUT), self._pool.connection() as connection:
+                self.forms.learn(Applied(*row) for row in await connection.fetch(sql.MIGRATIONS_DONE))
 
     async def credentials(self, client_id: str) -> Credentials | None:
         """Return a client with its secrets, None where there is none."""
@@ -83,7 +92,7 @@ class PostgresStorage:
             async with asyncio.timeout(TIMEOUT) as limit, self._pool.connection() as connection:
                 await connection.execute(_READ)
                 try:
-                    result = await body(Records(_Session(connection, limit)))
+                    result = await body(Records(_Session(connection, limit, self.forms)))
                 except Exception:
                     await _roll_back(connection)
                     raise
@@ -132,7 +141,7 @@ class PostgresStorage:
             async with asyncio.timeout_at(deadline) as limit, self._pool.connection() as connection:
                 await connection.execute(_WRITE)
                 try:
-                    result = await body(Records(_Session(connection, limit, locks=locks)))
+                    result = await body(Records(_Session(connection, limit, self.forms, locks=locks)))
                 except Exception:
                     await _roll_back(connection)
                     raise
@@ -152,8 +161,9 @@ async def open_postgres(url: DatabaseUrl, connections: int) -> PostgresStorage:
         ConfigurationError: it cannot be reached, or its schema is not what the program needs.
     """
     with explained(url):
-        refuse_pending(await read_schema(url))
-    return PostgresStorage(url, connections)
+        schema = await read_schema(url)
+        refuse_pending(schema)
+    return PostgresStorage(url, connections, Forms(schema.done))
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -5,7 +5,7 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, 
 from clientry.errors import ConfigurationError
 from clientry.settings.database_url import DatabaseUrl
 from clientry.storage import statements as sql
-from clientry.storage.migration import Applied, Schema, load, schema_of
+from clientry.storage.migration import Applied, Schema, Stage, load, renamed, schema_of
 from clientry.storage.postgres.connection import Connection, connect
 
 
@@ -44,6 +44,26 @@ async def migrate(url: DatabaseUrl, to: int | None = None) -> Schema:
             f"The database lacks migrations, and its user may not change the schema ({problem}). "
             "Run clientry migrate as a user who may."
         ) from None
+    finally:
+        await connection.close(timeout=1)
+
+
+async def advance(url: DatabaseUrl, stage: Stage) -> None:
+    """Bring the migrations that this program knows from the stage before to this one.
+
+    It waits for the transactions that were told of the stage before, and those that ask meanwhile wait for it.
+
+    Raises:
+        StorageUnavailable: it cannot be reached.
+    """
+    connection = await connect(url)
+    try:
+        await connection.execute("SET lock_timeout = 0")
+        await connection.execute("BEGIN")
+        await connection.execute("LOCK TABLE schema_migrations IN EXCLUSIVE MODE")
+        done = (await _schema(connection, None)).done
+        await connection.executemany(sql.MIGRATION_RENAME, renamed(load("postgres"), done, stage))
+        await connection.execute("COMMIT")
     finally:
         await connection.close(timeout=1)
 

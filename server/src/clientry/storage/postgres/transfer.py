@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from clientry.settings.database_url import DatabaseUrl
-from clientry.storage.migration import refuse_pending
+from clientry.storage import statements as sql
+from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.postgres.connection import Connection, connect, explained
 from clientry.storage.postgres.schema import migrate, read_schema
 from clientry.storage.rows import Row
@@ -27,6 +28,12 @@ class _Tables:
 
     async def add(self, table: Table, rows: Iterable[Row]) -> None:
         await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
+
+    async def migrations(self) -> tuple[Applied, ...]:
+        return tuple(Applied(*row) for row in await self._connection.fetch(sql.MIGRATIONS_DONE))
+
+    async def rename(self, migrations: Iterable[Applied]) -> None:
+        await self._connection.executemany(sql.MIGRATION_RENAME, [(one.name, one.number) for one in migrations])
 
 
 @asynccontextmanager

@@ -5,10 +5,12 @@ from typing import Protocol, TypeVar
 
 from clientry.records.account import Account
 from clientry.records.client import Client
+from clientry.storage.forms import Forms
 from clientry.storage.protocols.accounts import AccountReads, AccountWrites
 from clientry.storage.protocols.answers import AnswerReads, AnswerWrites
 from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
 from clientry.storage.protocols.clients import ClientReads, ClientWrites
+from clientry.storage.protocols.forms import FormReads
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
 from clientry.storage.protocols.signing_keys import SigningKeyReads, SigningKeyWrites
@@ -53,10 +55,21 @@ class Transaction(Protocol):
     def answers(self) -> AnswerWrites: ...  # noqa: D102
     @property
     def audit_events(self) -> AuditWrites: ...  # noqa: D102
+    @property
+    def forms(self) -> FormReads: ...  # noqa: D102
 
 
 class Storage(Protocol):
     """A database."""
+
+    @property
+    def forms(self) -> Forms:
+        """Which forms may be written, as far as this process knows."""
+        ...
+
+    async def reread_forms(self) -> None:
+        """Learn which forms may be written now."""
+        ...
 
     async def credentials(self, client_id: str) -> Credentials | None:
         """Return a client with its secrets, None where there is none. The token path's one read."""

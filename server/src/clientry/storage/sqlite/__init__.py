@@ -17,9 +17,9 @@ import apsw
 from clientry.errors import StorageUnavailable
 from clientry.records.account import Account
 from clientry.records.client import Client
-from clientry.storage import Credentials, Snapshot, Transaction
+from clientry.storage import Credentials, Forms, Snapshot, Transaction
 from clientry.storage import statements as sql
-from clientry.storage.migration import refuse_pending
+from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.records import credentials_of
 from clientry.storage.rows import Row, account_of, client_of
 from clientry.storage.sqlite.connection import OUTAGES, check_version, connect, execute, outages
@@ -54,12 +54,18 @@ class SqliteStorage:
     def __init__(self, path: Path) -> None:
         check_version(apsw.sqlite_lib_version())
         self._path = path
-        refuse_pending(read_schema(path))
-        self._writer = Writer(path)
+        schema = read_schema(path)
+        refuse_pending(schema)
+        self.forms = Forms(schema.done)
+        self._writer = Writer(path, self.forms)
         self._inline = _reader(path)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="clientry-reader")
         self._reader_connections: list[apsw.Connection] = []
+
+    async def reread_forms(self) -> None:
+        """Learn which forms may be written now."""
+        self.forms.learn(Applied(*row) for row in self._look_up(sql.MIGRATIONS_DONE))
 
     async def credentials(self, client_id: str) -> Credentials | None:
         """Return a client with its secrets, None where there is none."""
@@ -75,7 +81,7 @@ class SqliteStorage:
         rows = self._look_up(sql.account_get(sql.SQLITE), account_id)
         return account_of(rows[0]) if rows else None
 
-    def _look_up(self, statement: str, key: str) -> list[Row]:
+    def _look_up(self, statement: str, *key: str) -> list[Row]:
         """Run a point read on the event loop's thread.
 
         The look-ups of one turn of the loop share a read transaction, because taking its locks costs twice what a look-up does.
@@ -85,7 +91,7 @@ class SqliteStorage:
             if not self._inline.in_transaction:
                 execute(self._inline, "BEGIN")
                 asyncio.get_running_loop().call_soon(self._end_turn)
-            return execute(self._inline, statement, (key,))
+            return execute(self._inline, statement, key)
         except OUTAGES as problem:
             raise StorageUnavailable(type(problem).__name__) from problem
 
@@ -123,7 +129,7 @@ class SqliteStorage:
         with outages():
             execute(connection, "BEGIN")
             try:
-                return run_body(body, connection)
+                return run_body(body, connection, self.forms)
             finally:
                 if connection.in_transaction:  # SQLite ends it by itself when the disk fails
                     execute(connection, "ROLLBACK")

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 
 from clientry.storage import statements as sql
-from clientry.storage.migration import Applied, Schema, load, schema_of
+from clientry.storage.migration import Applied, Schema, Stage, load, renamed, schema_of
 from clientry.storage.sqlite.connection import connect, execute, make_private, outages
 
 
@@ -36,6 +36,27 @@ def migrate(path: Path, to: int | None = None) -> Schema:
     try:
         with outages():
             return _migrate(connection, to)
+    finally:
+        connection.close()
+
+
+def advance(path: Path, stage: Stage) -> None:
+    """Bring the migrations that this program knows from the stage before to this one.
+
+    Raises:
+        StorageUnavailable: it cannot be used now.
+    """
+    connection = connect(path)
+    try:
+        with outages():
+            execute(connection, "BEGIN IMMEDIATE")
+            try:
+                for row in renamed(load("sqlite"), _schema(connection).done, stage):
+                    execute(connection, sql.MIGRATION_RENAME, row)
+                execute(connection, "COMMIT")
+            except BaseException:
+                execute(connection, "ROLLBACK")
+                raise
     finally:
         connection.close()
 

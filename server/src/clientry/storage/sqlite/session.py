@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import apsw
 
+from clientry.storage import Forms
 from clientry.storage.records import Records
 from clientry.storage.rows import Row
 from clientry.storage.sqlite.connection import execute, execute_many
@@ -20,8 +21,9 @@ class Session:
     dialect = SQLITE
     locks = False  # writes come one after another
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, forms: Forms) -> None:
         self._connection = connection
+        self.forms = forms
 
     async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
         """Run one statement and return its rows; those who read lists have threads of their own, and wait."""
@@ -36,13 +38,18 @@ class Session:
         execute_many(self._connection, table.insert, rows)
 
 
-def run_body(body: Callable[[Records], Awaitable[T]], connection: apsw.Connection) -> T:
+def run_body(body: Callable[[Records], Awaitable[T]], connection: apsw.Connection, forms: Forms) -> T:
     """Run a body to its end.
+
+    Args:
+        body: what is run.
+        connection: in a transaction.
+        forms: what this process knows of them.
 
     Raises:
         RuntimeError: it awaited something other than its transaction.
     """
-    steps = body(Records(Session(connection))).__await__()
+    steps = body(Records(Session(connection, forms))).__await__()
     try:
         next(steps)
     except StopIteration as end:

@@ -11,7 +11,8 @@ import apsw
 
 from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
-from clientry.storage.migration import refuse_pending
+from clientry.storage import statements as sql
+from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.rows import Row
 from clientry.storage.sqlite.connection import connect, execute, execute_many, outages
 from clientry.storage.sqlite.schema import migrate, read_schema
@@ -33,6 +34,12 @@ class _Tables:
 
     async def add(self, table: Table, rows: Iterable[Row]) -> None:
         execute_many(self._connection, table.insert, rows)
+
+    async def migrations(self) -> tuple[Applied, ...]:
+        return tuple(Applied(*row) for row in execute(self._connection, sql.MIGRATIONS_DONE))
+
+    async def rename(self, migrations: Iterable[Applied]) -> None:
+        execute_many(self._connection, sql.MIGRATION_RENAME, [(one.name, one.number) for one in migrations])
 
 
 @asynccontextmanager

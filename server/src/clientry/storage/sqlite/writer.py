@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 import apsw
 
 from clientry.errors import OutcomeUnknown, StorageTimedOut, StorageUnavailable
-from clientry.storage import AlreadyTaken, Transaction
+from clientry.storage import AlreadyTaken, Forms, Transaction
 from clientry.storage.sqlite.connection import OUTAGES, connect, execute
 from clientry.storage.sqlite.session import run_body
 from clientry.storage.sqlite.turnstile import Turnstile
@@ -61,8 +61,9 @@ class _Job(Generic[T]):
 class Writer:
     """Writes to a file, in a thread of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, forms: Forms) -> None:
         self._connection = connect(path)
+        self._forms = forms
         self._turnstile = Turnstile(path)
         self._waiting: queue.Queue[_Job[Any] | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._write_groups, name="clientry-writer")
@@ -144,7 +145,7 @@ class Writer:
         """Run one body in its own savepoint; an outage ends the whole group, any other failure only this body."""
         execute(self._connection, "SAVEPOINT body")
         try:
-            job.result = run_body(job.body, self._connection)
+            job.result = run_body(job.body, self._connection, self._forms)
         except OUTAGES:
             raise
         except apsw.ConstraintError:

@@ -1,0 +1,31 @@
+"""Finishing an upgrade: after the last node of the older version is gone, what only newer ones understand is written.
+
+What older programs wrote is taken over, in batches, while servers go on. Whatever ends it, the next run goes on from there.
+"""
+
+from collections.abc import Callable
+
+from clientry.settings.database_url import DatabaseUrl
+from clientry.storage import Storage, engines
+from clientry.storage.forms import unfinished
+from clientry.storage.migration import Stage
+
+
+async def finish(url: DatabaseUrl, storage: Storage, on_progress: Callable[[int, int], None] | None = None) -> None:
+    """Finish the migrations that this program knows, where they are not finished.
+
+    Args:
+        url: where it is.
+        storage: the same database, opened.
+        on_progress: is told how many records of how many were taken over.
+
+    Raises:
+        ConfigurationError: the database cannot be used.
+        StorageUnavailable: it cannot be used right now.
+    """
+    if not unfinished((await engines.read_schema(url)).done):
+        return
+    await engines.advance(url, Stage.FINISHING)
+    await storage.reread_forms()
+    await engines.advance(url, Stage.FINISHED)
+    await storage.reread_forms()
