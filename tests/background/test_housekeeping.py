@@ -8,7 +8,8 @@ from tests.storage.records import NOW, a_client, a_secret, an_account
 
 from clientry.background.housekeeping import BATCH, Housekeeping
 from clientry.randomness import SystemRandom
-from clientry.records.secret import ClientSecret, Pepper
+from clientry.records.secret import ClientSecret
+from clientry.records.verifier import Pepper
 from clientry.registry.client_life import ClientLifecycle
 from clientry.registry.secrets import SecretRegistry
 from clientry.storage import SecretUse, Storage, Transaction

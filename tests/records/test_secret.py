@@ -1,15 +1,15 @@
 """Client secrets: their form, their strength, and what is kept of them."""
 
 import re
+import timeit
 import zlib
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clientry.randomness import SystemRandom
 from clientry.records import secret
-from clientry.records.secret import ClientSecret, Pepper
+from clientry.records.secret import MAX_LENGTH, ClientSecret
 
 
 class Fixed:
@@ -55,31 +55,22 @@ def test_a_typo_is_told_from_a_secret(data: st.DataObject) -> None:
     assert not secret.is_well_formed(text[:place] + other + text[place:])
 
 
-@given(st.text(), st.text())
-def test_n02_a_verifier_belongs_to_one_secret_under_one_pepper(one: str, other: str) -> None:
-    """Only the same secret under the same pepper matches, and a plain hash planted in the database never does."""
-    pepper = Pepper(b"p" * 32)
-    assert (
-        pepper.matches(one, (pepper.verifier(other), pepper.verifier(one))) == (0 if one == other else 1)
-        or one == other
-    )
-    assert (pepper.matches(one, (pepper.verifier(other),)) == 0) is (one == other)
-    assert pepper.matches(one, (Pepper(b"q" * 32).verifier(one),)) is None
-    assert pepper.matches(one, ()) is None
+def test_judging_the_form_of_a_long_text_costs_no_more_than_of_a_secret() -> None:
+    """A text of 65,000 letters is refused by its length: matching it would hold up whoever else is served."""
+    good = secret.generate(SystemRandom(), "p" * 16)
+    assert len(good) == MAX_LENGTH
+    long = ["a" * 65_000, "a" * 64_999 + "!", good + "a", "_" * 65_000]
 
+    def cost(texts: list[str]) -> float:
+        def once() -> None:
+            for text in texts:
+                secret.is_well_formed(text)
 
-def test_o05_a_verifier_says_how_it_was_made() -> None:
-    """The first byte of what is stored names the construction, and the secret is not in it."""
-    verifier = Pepper(b"p" * 32).verifier("cs_secret")
-    assert verifier[0] == 1
-    assert len(verifier) == 33
-    assert b"secret" not in verifier
+        return min(timeit.repeat(once, number=200, repeat=20))
 
-
-def test_a_short_pepper_is_refused() -> None:
-    """A pepper below 256 bits cannot be used by mistake."""
-    with pytest.raises(ValueError, match="32 bytes"):
-        Pepper(b"short")
+    assert not any(secret.is_well_formed(text) for text in long)
+    assert secret.is_well_formed(good)
+    assert cost(long) < 3 * cost([good] * len(long))
 
 
 def test_a_secret_ends_at_its_expiry() -> None:

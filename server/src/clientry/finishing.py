@@ -5,18 +5,27 @@ What older programs wrote is taken over, in batches, while servers go on. Whatev
 
 from collections.abc import Callable
 
+from clientry.records.verifier import Pepper
+from clientry.registry.binding import bind_verifiers
 from clientry.settings.database_url import DatabaseUrl
 from clientry.storage import Storage, engines
 from clientry.storage.forms import unfinished
 from clientry.storage.migration import Stage
 
 
-async def finish(url: DatabaseUrl, storage: Storage, on_progress: Callable[[int, int], None] | None = None) -> None:
+def _tell_nobody(_done: int, _total: int) -> None:
+    return
+
+
+async def finish(
+    url: DatabaseUrl, storage: Storage, pepper: Pepper, on_progress: Callable[[int, int], None] = _tell_nobody
+) -> None:
     """Finish the migrations that this program knows, where they are not finished.
 
     Args:
         url: where it is.
         storage: the same database, opened.
+        pepper: the key of the secrets' verifiers.
         on_progress: is told how many records of how many were taken over.
 
     Raises:
@@ -27,5 +36,6 @@ async def finish(url: DatabaseUrl, storage: Storage, on_progress: Callable[[int,
         return
     await engines.advance(url, Stage.FINISHING)
     await storage.reread_forms()
+    await bind_verifiers(storage, pepper, on_progress)
     await engines.advance(url, Stage.FINISHED)
     await storage.reread_forms()

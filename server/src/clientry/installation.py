@@ -11,15 +11,16 @@ from clientry import files
 from clientry.clock import Clock
 from clientry.errors import ConfigurationError
 from clientry.randomness import Random
-from clientry.records import audit_event, secret, signing_key
+from clientry.records import audit_event, signing_key
 from clientry.records.account import Account, AccountStatus
 from clientry.records.caller import Operator
 from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
 from clientry.records.idempotency import AnswerKeys
-from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, new_id
 from clientry.records.scope import RESOURCES
-from clientry.records.secret import ClientSecret, Pepper
 from clientry.records.signing_key import KeyEncryptionKey
+from clientry.records.verifier import Pepper
+from clientry.registry.drawn_secret import draw_secret
 from clientry.registry.operation import Deed, audited, draw_occasion
 from clientry.settings import HiddenText, Settings
 from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
@@ -165,14 +166,7 @@ async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock
     caller = Operator(request_id=random.bytes(16).hex())
     account = _root_account(new_id(ACCOUNT_PREFIX, clock, random), settings, now)
     client = _first_client(new_id(CLIENT_PREFIX, clock, random), account, now)
-    client_secret = secret.generate(random, settings.secret_prefix)
-    kept = ClientSecret(
-        secret_id=new_id(SECRET_PREFIX, clock, random),
-        client_id=client.client_id,
-        verifier=keys.pepper.verifier(client_secret),
-        hint=secret.hint(client_secret),
-        date_created=now,
-    )
+    drawn = draw_secret(client.client_id, settings.secret_prefix, now, clock, random)
     sealed = signing_key.generate(settings.signing_algorithm, now).seal(keys.key_encryption_key, random)
 
     async def body(transaction: Transaction) -> None:
@@ -182,13 +176,13 @@ async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock
         made = Deed("account.create", account.account_id, account.account_id, *audit_event.difference(None, account))
         await transaction.audit_events.append(audited(caller, made, occasion))
         await transaction.clients.add(client)
-        await transaction.secrets.add(kept)
+        await transaction.secrets.add(await drawn.sealed(transaction, keys.pepper))
         made = Deed("client.create", account.account_id, client.client_id, *audit_event.difference(None, client))
         await transaction.audit_events.append(audited(caller, made, second_occasion))
         await transaction.signing_keys.add(sealed)
 
     await storage.write(body)
-    return FirstClient(account.account_id, client.client_id, client_secret)
+    return FirstClient(account.account_id, client.client_id, drawn.client_secret)
 
 
 def write_credentials(path: Path, text: str) -> None:

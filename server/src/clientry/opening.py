@@ -88,7 +88,7 @@ async def open_registry(
         if create:
             await note_keys(storage, keys)
             if url.engine is Engine.SQLITE or not await is_installed(storage):
-                await finish(url, storage)  # no older version is beside it
+                await finish(url, storage, keys.pepper)  # no older version is beside it
         catalogue = Catalogue(settings.products)
         yield Registry(
             settings=settings,

@@ -232,7 +232,7 @@ def _finish(settings: Settings) -> None:
 
     async def finished(on_progress: Callable[[int, int], None]) -> None:
         async with open_registry(settings) as registry:
-            await finish(settings.database_url, registry.storage, on_progress)
+            await finish(settings.database_url, registry.storage, registry.keys.pepper, on_progress)
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("finish", total=None)

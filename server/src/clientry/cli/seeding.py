@@ -10,13 +10,12 @@ from msgspec import Struct
 
 from clientry.errors import ConfigurationError
 from clientry.opening import Registry, open_registry
-from clientry.records import secret
 from clientry.records.account import Account, AccountStatus
 from clientry.records.audit_event import difference
 from clientry.records.caller import Operator
 from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientType
-from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, SECRET_PREFIX, new_id
-from clientry.records.secret import ClientSecret
+from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, new_id
+from clientry.registry.drawn_secret import DrawnSecret, draw_secret
 from clientry.registry.operation import Deed, audited, draw_occasion
 from clientry.settings import Settings
 from clientry.storage import Snapshot, Transaction
@@ -112,17 +111,16 @@ class _Seeder:
 
     async def add_clients(self, owners: list[Account], first: int) -> None:
         clients = [self._client(owner, first + number) for number, owner in enumerate(owners)]
-        texts = [secret.generate(self._registry.random, self._registry.settings.secret_prefix) for _ in clients]
-        kept = [self._secret(client, text) for client, text in zip(clients, texts, strict=True)]
+        drawn = [self._secret(client) for client in clients]
 
         async def body(transaction: Transaction) -> None:
             await transaction.clients.add_all(clients)
-            await transaction.secrets.add_all(kept)
+            pepper = self._registry.keys.pepper
+            await transaction.secrets.add_all([await one.sealed(transaction, pepper) for one in drawn])
 
         await self._registry.storage.write(body)
         if self._credentials is not None:
-            pairs = zip(clients, texts, strict=True)
-            self._credentials.writelines(f"{client.client_id} {text}\n" for client, text in pairs)
+            self._credentials.writelines(f"{one.kept.client_id} {one.client_secret}\n" for one in drawn)
 
     def _account(self, parent: Account, name: str) -> Account:
         account_id = new_id(ACCOUNT_PREFIX, self._registry.clock, self._registry.random)
@@ -145,14 +143,10 @@ class _Seeder:
             date_created=self._now,
         )
 
-    def _secret(self, client: Client, text: str) -> ClientSecret:
-        return ClientSecret(
-            secret_id=new_id(SECRET_PREFIX, self._registry.clock, self._registry.random),
-            client_id=client.client_id,
-            verifier=self._registry.keys.pepper.verifier(text),
-            hint=secret.hint(text),
-            date_created=self._now,
-        )
+    def _secret(self, client: Client) -> DrawnSecret:
+        registry = self._registry
+        prefix = registry.settings.secret_prefix
+        return draw_secret(client.client_id, prefix, self._now, registry.clock, registry.random)
 
 
 async def _root(snapshot: Snapshot) -> Account | None:

@@ -1,13 +1,9 @@
 """Client secrets: made once, shown once, kept as a keyed hash.
 
 A secret is `<prefix>` + 43 base62 digits (256 random bits) + 6 base62 digits (CRC-32 of all before them), so that scanners
-recognise one and a typo is told from a wrong secret without a database. 256 bits need no slow hash (ASVS 6.5.2, NIST SP
-800-63B's threshold of 112 bits, by analogy); the key of the hash, the pepper, is kept outside the database, so that
-whoever can write to the database still cannot plant a secret of their own.
+recognise one and a typo is told from a wrong secret without a database. What is kept of one is its verifier (`verifier.py`).
 """
 
-import hashlib
-import hmac
 import re
 import zlib
 from typing import Final
@@ -17,6 +13,11 @@ from msgspec import Struct
 from clientry.randomness import Random
 
 DEFAULT_PREFIX: Final = "cs_"
+MAX_PREFIX: Final = 16
+_DIGITS: Final = 43
+_CHECK_DIGITS: Final = 6
+MAX_LENGTH: Final = MAX_PREFIX + _DIGITS + _CHECK_DIGITS
+"""Characters of the longest secret that there can be; what is longer is not looked at."""
 MAX_LIVE_SECRETS: Final = 2
 MAX_OVERLAP: Final = 2_592_000
 """Seconds that an old secret may live on beside a new one."""
@@ -27,9 +28,7 @@ MIN_SILENCE: Final = 3_600
 DAY: Final = 86_400
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_FORM = re.compile(r"[A-Za-z0-9_-]*[0-9A-Za-z]{49}")
-_HMAC_SHA256: Final = b"\x01"
-"""The version tag before a verifier: which construction it was made with (ASVS 11.2.2)."""
+_FORM = re.compile(rf"[A-Za-z0-9_-]{{0,{MAX_PREFIX}}}[0-9A-Za-z]{{{_DIGITS + _CHECK_DIGITS}}}")
 
 
 class ClientSecret(Struct, frozen=True):
@@ -38,7 +37,7 @@ class ClientSecret(Struct, frozen=True):
     Attributes:
         secret_id: its identifier.
         client_id: the client that it authenticates.
-        verifier: version tag and keyed hash.
+        verifier: what it is recognised by; bytes that tell nothing about it.
         hint: the secret's last four characters.
         date_created: seconds since 1970-01-01T00:00:00Z.
         expires_at: the first second at which it is no longer accepted, None: it has no end.
@@ -114,39 +113,17 @@ def verdict(used: UsedSecret, live: tuple[UsedSecret, ...], now: float) -> Verdi
     return Verdict(safe=True, reason="It was not used in the last 24 hours, and the newer secret is in use.")
 
 
-class Pepper:
-    """The key of the verifiers. Its bytes are in no repr."""
-
-    def __init__(self, key: bytes) -> None:
-        if len(key) < 32:
-            raise ValueError("a pepper has at least 32 bytes")
-        self._mac = hmac.new(key, digestmod=hashlib.sha256)
-
-    def verifier(self, secret: str) -> bytes:
-        """Return what is stored of a secret."""
-        mac = self._mac.copy()
-        mac.update(secret.encode("utf-8", "surrogatepass"))
-        return _HMAC_SHA256 + mac.digest()
-
-    def matches(self, secret: str, verifiers: tuple[bytes, ...]) -> int | None:
-        """Return the index of the verifier that belongs to `secret`, None if there is none; in constant time."""
-        mine = self.verifier(secret)
-        found: int | None = None
-        for index, verifier in enumerate(verifiers):
-            if hmac.compare_digest(mine, verifier):
-                found = index
-        return found
-
-
 def generate(random: Random, prefix: str = DEFAULT_PREFIX) -> str:
     """Return a new client secret."""
-    body = prefix + _base62(int.from_bytes(random.bytes(32)), 43)
+    body = prefix + _base62(int.from_bytes(random.bytes(32)), _DIGITS)
     return body + _checksum(body)
 
 
 def is_well_formed(secret: str) -> bool:
     """Tell whether this has the form of a secret and its checksum is right: if not, it was mistyped or cut."""
-    return _FORM.fullmatch(secret) is not None and _checksum(secret[:-6]) == secret[-6:]
+    if len(secret) > MAX_LENGTH or _FORM.fullmatch(secret) is None:
+        return False
+    return _checksum(secret[:-_CHECK_DIGITS]) == secret[-_CHECK_DIGITS:]
 
 
 def hint(secret: str) -> str:
@@ -155,7 +132,7 @@ def hint(secret: str) -> str:
 
 
 def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode()), 6)
+    return _base62(zlib.crc32(body.encode()), _CHECK_DIGITS)
 
 
 def _base62(number: int, digits: int) -> str:

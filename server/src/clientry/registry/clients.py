@@ -5,7 +5,6 @@ from msgspec import Struct, structs
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict
 from clientry.randomness import Random
-from clientry.records import secret
 from clientry.records.account import Account
 from clientry.records.caller import Caller
 from clientry.records.client import (
@@ -18,12 +17,13 @@ from clientry.records.client import (
     tokens_revoked,
 )
 from clientry.records.field import clean_products, clean_text, ensure_future
-from clientry.records.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.records.identifier import CLIENT_PREFIX, is_id, new_id
 from clientry.records.product import Catalogue
 from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
-from clientry.records.secret import ClientSecret, Pepper
+from clientry.records.verifier import Pepper
 from clientry.registry import operation
 from clientry.registry.client_life import deed_on_client, keep_an_admin, position
+from clientry.registry.drawn_secret import draw_secret
 from clientry.registry.listing import Listed, Listing, PageRequest, open_listing
 from clientry.registry.operation import (
     account_in_tree,
@@ -128,23 +128,16 @@ class ClientRegistry:
         if new.expires_at is not None:
             ensure_future("expires_at", new.expires_at, occasion.now)
         client_id = new_id(CLIENT_PREFIX, self._clock, self._random)
-        client_secret = secret.generate(self._random, self._secret_prefix)
-        kept = ClientSecret(
-            secret_id=new_id(SECRET_PREFIX, self._clock, self._random),
-            client_id=client_id,
-            verifier=self._pepper.verifier(client_secret),
-            hint=secret.hint(client_secret),
-            date_created=int(occasion.now),
-        )
+        drawn = draw_secret(client_id, self._secret_prefix, int(occasion.now), self._clock, self._random)
 
         async def body(transaction: Transaction) -> CreatedClient:
             account = await account_in_tree(caller, transaction, "account_id", new.account_id)
             client = _born(client_id, account, new, int(occasion.now))
             await transaction.clients.add(client)
-            await transaction.secrets.add(kept)
+            await transaction.secrets.add(await drawn.sealed(transaction, self._pepper))
             deed = deed_on_client("client.create", client, None, client)
             await transaction.audit_events.append(audited(caller, deed, occasion))
-            return CreatedClient(client, client_secret)
+            return CreatedClient(client, drawn.client_secret)
 
         return await operation.change(self._storage, caller, occasion, body)
 

@@ -9,14 +9,15 @@ from msgspec import Struct, structs
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict, NotFound
 from clientry.randomness import Random
-from clientry.records import secret
 from clientry.records.caller import Caller, Itself
 from clientry.records.client import Client, locked_conflict
 from clientry.records.field import ensure_future
-from clientry.records.identifier import CLIENT_PREFIX, SECRET_PREFIX, is_id, new_id
+from clientry.records.identifier import CLIENT_PREFIX, is_id
 from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
-from clientry.records.secret import DAY, MAX_LIVE_SECRETS, MAX_WAIT, ClientSecret, Pepper, UsedSecret, Verdict, verdict
+from clientry.records.secret import DAY, MAX_LIVE_SECRETS, MAX_WAIT, ClientSecret, UsedSecret, Verdict, verdict
+from clientry.records.verifier import Pepper
 from clientry.registry import operation
+from clientry.registry.drawn_secret import draw_secret
 from clientry.registry.operation import (
     Deed,
     audited,
@@ -116,15 +117,7 @@ class SecretRegistry:
         caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
         now = int(occasion.now)
-        client_secret = secret.generate(self._random, self._secret_prefix)
-        made = ClientSecret(
-            secret_id=new_id(SECRET_PREFIX, self._clock, self._random),
-            client_id=client_id,
-            verifier=self._pepper.verifier(client_secret),
-            hint=secret.hint(client_secret),
-            date_created=now,
-            expires_at=new.expires_at,
-        )
+        drawn = draw_secret(client_id, self._secret_prefix, now, self._clock, self._random)
         if new.expires_at is not None:
             ensure_future("expires_at", new.expires_at, now)
         if new.expires_at is not None and new.expires_at <= now + new.others_end_after:
@@ -146,10 +139,11 @@ class SecretRegistry:
             for old in kept:
                 if old.secret_id not in {one.secret_id for one in staying}:
                     await transaction.secrets.delete(old)
+            made = structs.replace(await drawn.sealed(transaction, self._pepper), expires_at=new.expires_at)
             await transaction.secrets.add(made)
             deed = _deed("secret.create", client, before, (*staying, made))
             await transaction.audit_events.append(audited(caller, deed, occasion))
-            return CreatedSecret(made, client_secret)
+            return CreatedSecret(made, drawn.client_secret)
 
         return await operation.change(self._storage, caller, occasion, body)
 

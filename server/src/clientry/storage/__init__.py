@@ -19,6 +19,7 @@ from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.listable import Listable
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
 from clientry.storage.protocols.signing_keys import SigningKeyReads, SigningKeyWrites
+from clientry.storage.protocols.verifiers import VerifierReads, VerifierWrites
 from clientry.storage.values import (
     AccountFilter,
     AlreadyTaken,
@@ -64,4 +65,6 @@ __all__ = [
     "Start",
     "Storage",
     "Transaction",
+    "VerifierReads",
+    "VerifierWrites",
 ]

@@ -163,6 +163,27 @@ class AuditEvents:
         return event
 
 
+class Verifiers:
+    """`VerifierWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def count(self, tag: bytes) -> int:
+        """Return how many verifiers begin with this byte."""
+        return int((await self._session.run(sql.VERIFIERS_COUNT, (tag,), scans=True))[0][0])
+
+    async def slice(self, tag: bytes, after: tuple[str, str], limit: int) -> tuple[ClientSecret, ...]:
+        """Return the secrets of at most `limit` of them, ordered by client and secret id, behind a pair of both."""
+        rows = await self._session.run(sql.VERIFIERS_SLICE, (tag, *after, limit), scans=True)
+        return tuple(ClientSecret(row[0], row[1], bytes(row[2]), *row[3:]) for row in rows)
+
+    async def replace_all(self, new: Sequence[tuple[ClientSecret, bytes]]) -> None:
+        """Give secrets other verifiers; one that is gone, or has another than was read, is passed over."""
+        rows = [(verifier, old.client_id, old.secret_id, old.verifier) for old, verifier in new]
+        await self._session.run_each(sql.VERIFIER_REPLACE, rows)
+
+
 class FormRecords:
     """`FormReads`."""
 
@@ -189,6 +210,7 @@ class Records:
         self.answers = Answers(session)
         self.audit_events = AuditEvents(session)
         self.forms = FormRecords(session)
+        self.verifiers = Verifiers(session)
 
 
 def credentials_of(rows: list[Row]) -> Credentials | None:

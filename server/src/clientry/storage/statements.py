@@ -195,6 +195,15 @@ SECRET_FORGET_USES: Final = (
 SECRET_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1 AND secret_id = $2"
 SECRETS_DELETE: Final = "DELETE FROM client_secrets WHERE client_id = $1"
 
+VERIFIERS_COUNT: Final = "SELECT COUNT(*) FROM client_secrets WHERE substr(verifier, 1, 1) = $1"
+VERIFIERS_SLICE: Final = (
+    "SELECT secret_id, client_id, verifier, hint, date_created, expires_at, grace, silence FROM client_secrets "
+    "WHERE substr(verifier, 1, 1) = $1 AND (client_id, secret_id) > ($2, $3) ORDER BY client_id, secret_id LIMIT $4"
+)
+VERIFIER_REPLACE: Final = (
+    "UPDATE client_secrets SET verifier = $1 WHERE client_id = $2 AND secret_id = $3 AND verifier = $4"
+)
+
 # Accounts
 
 

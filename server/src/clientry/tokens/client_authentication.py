@@ -7,16 +7,24 @@ import structlog
 from msgspec import Struct
 
 from clientry.clock import Clock
-from clientry.oauth2 import InvalidClient
+from clientry.oauth2 import InvalidClient, TemporarilyUnavailable
 from clientry.records import secret
 from clientry.records.client import Client
 from clientry.records.identifier import CLIENT_PREFIX, is_id
-from clientry.records.secret import Pepper
+from clientry.records.verifier import Pepper
 from clientry.storage import Storage
+from clientry.storage.forms import BOUND_VERIFIERS
 from clientry.tokens.uses import Uses
 
 FAILURE_DEADLINE: Final = 0.010
-"""Seconds from the start of a request to the answer of every failed authentication, so that its cause cannot be timed."""
+"""Seconds. Every failed authentication is answered at the next multiple of them since its request's start, so that its cause cannot
+be timed, also where a look-up takes longer than once. Not since the process' start: then all failures would be answered at the same
+moments, and a request sent right before one would tell whether a microsecond more was needed.
+"""
+MAX_UNDER_WAY: Final = 5_000
+"""Authentications at a time in one process, among them failures that wait for their deadline. One more is refused before anything
+is looked up, so that this refusal says nothing about it either.
+"""
 
 _log = structlog.get_logger("clientry.token")
 
@@ -55,6 +63,7 @@ class ClientAuthentication:
         self._clock = clock
         self._pepper = pepper
         self._uses = uses
+        self._under_way = 0
 
     async def authenticate(self, presented: PresentedCredentials) -> Client:
         """Return the client.
@@ -62,19 +71,20 @@ class ClientAuthentication:
         Raises:
             InvalidClient: there is none, it is stopped, or the secret is not one of its live ones; every cause looks and lasts the
                 same.
+            TemporarilyUnavailable: too many are under way, so that this one was not even looked at.
         """
-        started = asyncio.get_running_loop().time()
-        found = await self._find(presented)
-        if isinstance(found, Client):
-            return found
-        _log.warning(
-            "client authentication failed",
-            reason=found,
-            client_id=presented.claimed_id,
-            request_id=presented.request_id,
-            address=presented.address,
-        )
-        await asyncio.sleep(started + FAILURE_DEADLINE - asyncio.get_running_loop().time())
+        if self._under_way >= MAX_UNDER_WAY:
+            raise TemporarilyUnavailable
+        self._under_way += 1
+        try:
+            started = asyncio.get_running_loop().time()
+            found = await self._find(presented)
+            if isinstance(found, Client):
+                return found
+            _log_failure(presented, found)
+            await _sleep_to_deadline(started)
+        finally:
+            self._under_way -= 1
         raise InvalidClient
 
     async def _find(self, presented: PresentedCredentials) -> Client | str:
@@ -82,14 +92,16 @@ class ClientAuthentication:
         if presented.client_id is None or presented.client_secret is None:
             return "no credentials"
         claimed_id = presented.claimed_id
+        # What is longer than any secret costs no more than one: it is none.
+        client_secret = presented.client_secret if len(presented.client_secret) <= secret.MAX_LENGTH else ""
+        plain = not self._storage.forms.is_alone(BOUND_VERIFIERS)
         credentials = await self._storage.credentials(claimed_id) if claimed_id else None
         if credentials is None:
-            self._pepper.verifier(presented.client_secret)
+            self._pepper.matches(client_secret, (), plain=plain)
             return "unknown client"
-        verifiers = tuple(kept.verifier for kept in credentials.secrets)
-        index = self._pepper.matches(presented.client_secret, verifiers)
+        index = self._pepper.matches(client_secret, credentials.secrets, plain=plain)
         if index is None:
-            return "wrong secret" if secret.is_well_formed(presented.client_secret) else "mistyped or truncated secret"
+            return "wrong secret"
         now = self._clock.now()
         if not credentials.secrets[index].is_live(now):
             return "expired secret"
@@ -101,3 +113,23 @@ class ClientAuthentication:
             return "suspended account"
         self._uses.note(credentials.secrets, index, int(now), presented.address, presented.user_agent)
         return credentials.client
+
+
+def _log_failure(presented: PresentedCredentials, reason: str) -> None:
+    """Tell the operator, and nobody else, why an authentication failed; as much work whatever it was."""
+    well_formed = secret.is_well_formed(presented.client_secret or "")
+    if reason == "wrong secret" and not well_formed:
+        reason = "mistyped or truncated secret"
+    _log.warning(
+        "client authentication failed",
+        reason=reason,
+        client_id=presented.claimed_id,
+        request_id=presented.request_id,
+        address=presented.address,
+    )
+
+
+async def _sleep_to_deadline(started: float) -> None:
+    """Sleep to the next multiple of the deadline since a moment of the event loop's clock."""
+    passed = asyncio.get_running_loop().time() - started
+    await asyncio.sleep(FAILURE_DEADLINE - passed % FAILURE_DEADLINE)

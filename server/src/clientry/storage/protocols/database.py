@@ -14,6 +14,7 @@ from clientry.storage.protocols.forms import FormReads
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
 from clientry.storage.protocols.signing_keys import SigningKeyReads, SigningKeyWrites
+from clientry.storage.protocols.verifiers import VerifierReads, VerifierWrites
 from clientry.storage.values import Credentials
 
 T = TypeVar("T")
@@ -36,6 +37,8 @@ class Snapshot(Protocol):
     def answers(self) -> AnswerReads: ...  # noqa: D102
     @property
     def audit_events(self) -> AuditReads: ...  # noqa: D102
+    @property
+    def verifiers(self) -> VerifierReads: ...  # noqa: D102
 
 
 class Transaction(Protocol):
@@ -57,6 +60,8 @@ class Transaction(Protocol):
     def audit_events(self) -> AuditWrites: ...  # noqa: D102
     @property
     def forms(self) -> FormReads: ...  # noqa: D102
+    @property
+    def verifiers(self) -> VerifierWrites: ...  # noqa: D102
 
 
 class Storage(Protocol):

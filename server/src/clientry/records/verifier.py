@@ -1,0 +1,90 @@
+"""Verifiers: what is kept of a client secret, and how one is recognised by it.
+
+A secret has 256 random bits, so it needs no slow hash (ASVS 6.5.2, NIST SP 800-63B's threshold of 112 bits, by analogy). The key of
+the hash, the pepper, is kept outside the database: whoever can write to the database still cannot plant a secret of their own. And
+a verifier is bound to its client and to its secret's id: whoever can write to the database cannot move one either.
+
+The first byte says how a verifier was made (ASVS 11.2.2):
+
+- `BOUND`: HMAC-SHA-256 under the pepper over this byte, client id, secret id and secret, each with its length before it;
+- `WRAPPED`: the same with the `PLAIN` verifier in the secret's place: what became of those that there were;
+- `PLAIN`: HMAC-SHA-256 under the pepper over the secret alone. None is made any more where `BOUND_VERIFIERS` may be written.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+from clientry.records import secret as secrets
+from clientry.records.secret import ClientSecret
+
+PLAIN: Final = b"\x01"
+BOUND: Final = b"\x02"
+WRAPPED: Final = b"\x03"
+
+_NOBODY: Final = ClientSecret("", "", WRAPPED, "", 0)
+"""What a secret is compared with where there is nothing to compare it with."""
+
+
+class Pepper:
+    """The key of the verifiers. Its bytes are in no repr."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 32:
+            raise ValueError("a pepper has at least 32 bytes")
+        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+
+    def verifier(self, secret: str, kept: ClientSecret) -> bytes:
+        """Return the verifier that binds a secret to its client and to its id."""
+        return self._bound(BOUND, kept, _octets(secret))
+
+    def plain_verifier(self, secret: str) -> bytes:
+        """Return the verifier that is bound to nothing, for programs that know no other."""
+        return PLAIN + self._digest(_octets(secret))
+
+    def wrap(self, kept: ClientSecret) -> bytes:
+        """Return what binds a secret whose plain verifier is kept, and which nobody here knows."""
+        return self._bound(WRAPPED, kept, kept.verifier)
+
+    def matches(self, secret: str, kept: Sequence[ClientSecret], *, plain: bool) -> int | None:
+        """Return the index of the one that `secret` is, None if it is none; in constant time for those with its hint.
+
+        Args:
+            secret: what was presented.
+            kept: the secrets of one client.
+            plain: whether verifiers that are bound to nothing are still accepted.
+        """
+        ending = secrets.hint(secret).encode("utf-8", "surrogatepass")
+        found: int | None = None
+        looked = False
+        for index, one in enumerate(kept):
+            if hmac.compare_digest(one.hint.encode(), ending):
+                looked = True
+                if hmac.compare_digest(self._expected(secret, one, plain=plain), one.verifier):
+                    found = index
+        if not looked:
+            self._expected(secret, _NOBODY, plain=plain)
+        return found
+
+    def _expected(self, secret: str, kept: ClientSecret, *, plain: bool) -> bytes:
+        """Return the verifier that this secret must have, made as the one that is kept was."""
+        tag = kept.verifier[:1]
+        if tag == BOUND:
+            return self.verifier(secret, kept)
+        if tag == PLAIN and plain:
+            return self.plain_verifier(secret)
+        return self._bound(WRAPPED, kept, self.plain_verifier(secret))
+
+    def _bound(self, tag: bytes, kept: ClientSecret, what: bytes) -> bytes:
+        fields = (kept.client_id.encode(), kept.secret_id.encode(), what)
+        return tag + self._digest(tag + b"".join([len(field).to_bytes(4) + field for field in fields]))
+
+    def _digest(self, message: bytes) -> bytes:
+        mac = self._mac.copy()
+        mac.update(message)
+        return mac.digest()
+
+
+def _octets(secret: str) -> bytes:
+    return secret.encode("utf-8", "surrogatepass")
