@@ -10,6 +10,7 @@ from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry
 from tests.support.revision import ROOT, Program, program_of, revision_before
 from tests.support.server import Server, clientry
+from tests.support.signing import twin
 from tests.support.wire import ask_token
 
 MIGRATIONS = "server/src/clientry/storage/migrations/postgres"
@@ -62,9 +63,11 @@ def test_f19_this_program_takes_over_a_file_of_the_program_before(
 
 
 def is_as_it_was(new: Server, earlier: Credentials) -> None:
-    """Use the first admin's secret, an earlier client's, and new ones of both."""
+    """Use the first admin's secret, an earlier client's, new ones of both, and tokens as either version spells them."""
     assert ask_token(new.url, earlier.form).status == 200
     registry = Registry(new.url, new.admin)
+    assert registry.call("GET", "/v1/ping").status == 200
+    assert registry.call("GET", "/v1/ping", token=twin(registry.token)).status == 200
     assert ask_token(new.url, registry.create().form).status == 200
     rotated = registry.call("POST", f"/v1/clients/{earlier.client_id}/secrets", {"others_end_after": 3600})
     for secret in (earlier.client_secret, rotated.json["client_secret"]):

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import KeySet
+from msgspec import structs
+from tests.support.signing import P256_ORDER, twin
 
 from clientry.randomness import SystemRandom
 from clientry.records.signing_key import (
@@ -167,8 +169,33 @@ def test_w02_json_serialization_and_other_shapes_are_refused() -> None:
     assert len(KEY.sign(PAYLOAD)) < MAX_TOKEN_BYTES
 
 
+def test_w04_only_low_s_is_made_and_a_key_that_never_made_another_accepts_no_other() -> None:
+    """A key of before made both, and accepts both; either way what it makes now is low."""
+    strict, lenient = generate(Algorithm.ES256, 0, low_s=True), generate(Algorithm.ES256, 0)
+    for key, others in ((strict, None), (lenient, PAYLOAD)):
+        ring = KeyRing([key], Algorithm.ES256)
+        for _ in range(20):
+            token = key.sign(PAYLOAD)
+            octets = unb64(token.rpartition(".")[2].encode())
+            assert octets is not None
+            assert int.from_bytes(octets[32:]) <= P256_ORDER // 2
+            assert ring.verify(token) == PAYLOAD
+            assert ring.verify(twin(token)) == others
+
+
+def test_k05_whether_a_key_accepts_high_s_cannot_be_changed_in_the_database() -> None:
+    """The mark is sealed with the key: one that was flipped does not open."""
+    kek = KeyEncryptionKey(bytes(32))
+    for low_s in (True, False):
+        sealed = generate(Algorithm.ES256, 0, low_s=low_s).seal(kek, SystemRandom())
+        assert sealed.low_s is low_s
+        assert unseal(sealed, kek).kid == sealed.kid
+        with pytest.raises(WrongKey):
+            unseal(structs.replace(sealed, low_s=not low_s), kek)
+
+
 def test_w04_padded_and_spare_bit_signatures_are_refused() -> None:
-    """A token has one spelling: neither padding nor unused bits of base64url make a second one."""
+    """Neither padding nor unused bits of base64url make a second spelling of a token."""
     token = KEY.sign(PAYLOAD)
     respelled = [token[:-1] + chr(ord(token[-1]) + 1), token + "=", token + "=="]
     assert base64.urlsafe_b64decode(respelled[0].rsplit(".", 1)[1] + "==")

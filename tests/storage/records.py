@@ -61,7 +61,7 @@ def a_secret(client: Client, **fields: object) -> ClientSecret:
 
 
 def a_signing_key(kid: str, date_created: int = NOW) -> SealedKey:
-    return SealedKey(kid, Algorithm.ES256, b"\0sealed\xff", date_created)
+    return SealedKey(kid, Algorithm.ES256, b"\0sealed\xff", date_created, low_s=date_created % 2 == 1)
 
 
 def a_change(account: Account, **fields: object) -> Change:

@@ -24,6 +24,7 @@ from clientry.registry.drawn_secret import draw_secret
 from clientry.registry.operation import Deed, audited, draw_occasion
 from clientry.settings import HiddenText, Settings
 from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
+from clientry.storage.forms import LOW_S
 
 KEY_BYTES = 32
 
@@ -167,7 +168,8 @@ async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock
     account = _root_account(new_id(ACCOUNT_PREFIX, clock, random), settings, now)
     client = _first_client(new_id(CLIENT_PREFIX, clock, random), account, now)
     drawn = draw_secret(client.client_id, settings.secret_prefix, now, clock, random)
-    sealed = signing_key.generate(settings.signing_algorithm, now).seal(keys.key_encryption_key, random)
+    low_s = storage.forms.may_write(LOW_S)
+    sealed = signing_key.generate(settings.signing_algorithm, now, low_s=low_s).seal(keys.key_encryption_key, random)
 
     async def body(transaction: Transaction) -> None:
         if await transaction.accounts.root() is not None:

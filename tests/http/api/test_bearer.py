@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.support.registry import Credentials, Registry, access_token, token_part
 from tests.support.server import Server
+from tests.support.signing import twin
 from tests.support.wire import Reply, ask_token, bearer, send
 
 from clientry.records.signing_key import Algorithm, SigningKey, b64, generate
@@ -279,3 +280,9 @@ def test_o04_what_a_token_says_of_its_client_is_not_believed(registry: Registry,
     claims |= {"scope": "clients:read clients:write", "client_type": "admin"}
     reply = registry.call("GET", LIST, token=server_key.sign(written(claims)))
     assert reply.status == 403
+
+
+def test_w04_the_other_spelling_of_a_token_is_refused(registry: Registry) -> None:
+    """Whoever has a token can write its signature's twin: a second text for the same token, which is none here."""
+    assert ping(registry, registry.token).status == 200
+    invalid_token(ping(registry, twin(registry.token)))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clientry.randomness import Random
 from clientry.records.access_token import TYPE
@@ -24,6 +24,9 @@ from clientry.records.access_token import TYPE
 RSA_BITS: Final = 3072
 MAX_TOKEN_BYTES: Final = 8192
 
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the group of P-256 (NIST SP 800-186 section 3.2.1.3)."""
+_HALF_ORDER: Final = _ORDER // 2
 _ECDSA = ec.ECDSA(hashes.SHA256())
 _PKCS1 = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
@@ -42,14 +45,21 @@ class SealedKey(Struct, frozen=True):
     Attributes:
         kid: the RFC 7638 thumbprint.
         algorithm: what it signs with.
-        sealed: nonce and AES-256-GCM ciphertext of the PKCS #8 form, bound to `kid`.
+        sealed: nonce and AES-256-GCM ciphertext of the PKCS #8 form, bound to `context`.
         date_created: seconds since 1970-01-01T00:00:00Z.
+        low_s: whether it has never made, and so never accepts, an ECDSA signature with a high s.
     """
 
     kid: str
     algorithm: Algorithm
     sealed: bytes
     date_created: int
+    low_s: bool = False
+
+    @property
+    def context(self) -> str:
+        """What `sealed` is bound to."""
+        return f"{self.kid} low-s" if self.low_s else self.kid
 
 
 class KeyEncryptionKey:
@@ -80,10 +90,18 @@ class WrongKey(Exception):
 
 
 class SigningKey:
-    """One key pair. The private part is in no repr."""
+    """One key pair. The private part is in no repr.
 
-    def __init__(self, private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, date_created: int) -> None:
+    An ECDSA signature (r, s) has a twin, (r, order - s), which anybody can write: a second spelling of its token. The one with the
+    low s is made. A key that has never made another accepts no other; those of before made both, and accept both until they retire.
+    So nothing rests on how a token is spelt: its name is its `jti`.
+    """
+
+    def __init__(
+        self, private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, date_created: int, *, low_s: bool = False
+    ) -> None:
         self._private = private
+        self._low_s = low_s
         self._public = private.public_key()
         self.algorithm = Algorithm.ES256 if isinstance(private, ec.EllipticCurvePrivateKey) else Algorithm.RS256
         self.date_created = date_created
@@ -109,6 +127,8 @@ class SigningKey:
                 if len(signature) != 64:
                     return False
                 r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+                if self._low_s and s > _HALF_ORDER:
+                    return False
                 self._public.verify(encode_dss_signature(r, s), signed, _ECDSA)
         except InvalidSignature:
             return False
@@ -119,19 +139,26 @@ class SigningKey:
         private = self._private.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return SealedKey(self.kid, self.algorithm, kek.seal(private, self.kid, random), self.date_created)
+        bare = SealedKey(self.kid, self.algorithm, b"", self.date_created, self._low_s)
+        return structs.replace(bare, sealed=kek.seal(private, bare.context, random))
 
     def _signature(self, signed: bytes) -> bytes:
         if isinstance(self._private, rsa.RSAPrivateKey):
             return self._private.sign(signed, _PKCS1, _SHA256)
         r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
-        return r.to_bytes(32) + s.to_bytes(32)
+        return r.to_bytes(32) + (s if s <= _HALF_ORDER else _ORDER - s).to_bytes(32)
 
 
-def generate(algorithm: Algorithm, now: float) -> SigningKey:
-    """Make a new key pair; OpenSSL draws it from the operating system's generator."""
+def generate(algorithm: Algorithm, now: float, *, low_s: bool = False) -> SigningKey:
+    """Make a new key pair; OpenSSL draws it from the operating system's generator.
+
+    Args:
+        algorithm: what it signs with.
+        now: seconds since 1970-01-01T00:00:00Z.
+        low_s: whether every program that will sign with it makes a low s, so that no other need be accepted.
+    """
     if algorithm is Algorithm.ES256:
-        return SigningKey(ec.generate_private_key(ec.SECP256R1()), int(now))
+        return SigningKey(ec.generate_private_key(ec.SECP256R1()), int(now), low_s=low_s)
     return SigningKey(rsa.generate_private_key(65537, RSA_BITS), int(now))
 
 
@@ -141,10 +168,10 @@ def unseal(stored: SealedKey, kek: KeyEncryptionKey) -> SigningKey:
     Raises:
         WrongKey: the key-encryption key is another one.
     """
-    private = serialization.load_der_private_key(kek.open(stored.sealed, stored.kid), None)
+    private = serialization.load_der_private_key(kek.open(stored.sealed, stored.context), None)
     if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise WrongKey
-    return SigningKey(private, stored.date_created)
+    return SigningKey(private, stored.date_created, low_s=stored.low_s)
 
 
 class KeyRing:
@@ -159,7 +186,7 @@ class KeyRing:
     def verify(self, token: str) -> bytes | None:
         """Return the payload of an access token that one of our keys signed, None for everything else.
 
-        Canonical base64url only (RFC 7515 section 2: no padding; and no spare bits), so that a token has one spelling.
+        Canonical base64url only (RFC 7515 section 2: no padding; and no spare bits).
         """
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
             return None

@@ -14,6 +14,7 @@ from clientry.records.signing_key import (
     unseal,
 )
 from clientry.storage import Snapshot, Storage, Transaction
+from clientry.storage.forms import LOW_S
 
 
 async def open_key_ring(
@@ -32,7 +33,8 @@ async def open_key_ring(
 
     keys = await storage.read(stored)
     if all(key.algorithm is not algorithm for key in keys):
-        sealed = generate(algorithm, clock.now()).seal(kek, random)
+        low_s = storage.forms.may_write(LOW_S)
+        sealed = generate(algorithm, clock.now(), low_s=low_s).seal(kek, random)
         await storage.write(lambda transaction: _add_if_missing(transaction, sealed))
         keys = await storage.read(stored)
     return KeyRing(keys, algorithm)

@@ -89,7 +89,8 @@ class SigningKeys:
 
     async def add(self, key: SealedKey) -> None:
         """Add a signing key."""
-        await self._session.run(sql.SIGNING_KEY_ADD, (key.kid, key.algorithm.value, key.sealed, key.date_created))
+        row = (key.kid, key.algorithm.value, key.sealed, key.date_created, key.low_s)
+        await self._session.run(sql.SIGNING_KEY_ADD, row)
 
 
 class KeyChecks:

@@ -168,7 +168,7 @@ def account_change_row(old: Account, new: Account) -> Row:
 
 def signing_key_of(row: Row) -> SealedKey:
     """Read a signing key."""
-    return SealedKey(row[0], Algorithm(row[1]), bytes(row[2]), row[3])
+    return SealedKey(row[0], Algorithm(row[1]), bytes(row[2]), row[3], bool(row[4]))
 
 
 def event_of(row: Row) -> AuditEvent:

@@ -239,8 +239,12 @@ ACCOUNT_COUNT_ADD: Final = (
 
 # Signing keys
 
-SIGNING_KEY_ALL: Final = "SELECT kid, algorithm, sealed, date_created FROM signing_keys ORDER BY date_created, kid"
-SIGNING_KEY_ADD: Final = "INSERT INTO signing_keys (kid, algorithm, sealed, date_created) VALUES ($1, $2, $3, $4)"
+SIGNING_KEY_ALL: Final = (
+    "SELECT kid, algorithm, sealed, date_created, low_s FROM signing_keys ORDER BY date_created, kid"
+)
+SIGNING_KEY_ADD: Final = (
+    "INSERT INTO signing_keys (kid, algorithm, sealed, date_created, low_s) VALUES ($1, $2, $3, $4, $5)"
+)
 
 # What keys outside the database make of a constant
 
