@@ -47,7 +47,7 @@ def secret_comparisons(tree: ast.Module) -> list[str]:
 
 PUBLIC_COMPARISONS = {
     # A checksum, which everybody can compute, against the end of a text that its sender has just sent.
-    ("records/secret.py", "_checksum(secret[:-6]) == secret[-6:]"),
+    ("records/secret.py", "_checksum(secret[:-_CHECK_DIGITS]) == secret[-_CHECK_DIGITS:]"),
 }
 
 

@@ -61,7 +61,7 @@ def test_ruling_10_the_201_has_every_field_and_the_secret_once(tenant: Tenant, l
         ),
         ({"name": "x" * 255}, ["SuperSIM"]),
         ({"name": "🦆" * 255}, ["SuperSIM"]),
-        ({"name": "a\u200db \u202e"}, ["SuperSIM"]),
+        ({"name": "a\u200db \u200f"}, ["SuperSIM"]),
     ],
 )
 def test_ruling_07_what_may_be_created(tenant: Tenant, fields: dict[str, Any], products: list[str]) -> None:
@@ -129,7 +129,6 @@ BAD_BYTES = [
     (b"[" * 60_000, "nested"),
     (b'{"a":' * 12_000, "nested"),
     (b'{"name": "\xff", "locked": false, "scopes": {}}', "UTF-8"),
-    (b'\xef\xbb\xbf{"name": "x", "locked": false, "scopes": {}}', "JSON"),
 ]
 
 

@@ -30,6 +30,12 @@ def answering(name: str, answers: list[tuple[str, object]]) -> App:
         ("/a/fixed", ("fixed", None)),
         ("/a/b/c.d", ("two", {"x": "b", "y": "c"})),
         ("/a/b/cxd", ("none", None)),
+        ("/%61", ("exact", None)),
+        ("/a/b%2Fc.d", ("one", {"x": "b/c.d"})),
+        ("/a/%2f", ("one", {"x": "/"})),
+        ("/a%2Fb", ("none", None)),
+        ("/a/b%252Fc", ("one", {"x": "b%2Fc"})),
+        ("/a/b%20c%zz", ("one", {"x": "b c%zz"})),
         ("/a/", ("none", None)),
         ("/a//", ("none", None)),
         ("/A", ("none", None)),
@@ -49,5 +55,5 @@ async def test_a_path_finds_its_application(path: str, answer: tuple[str, object
     async def send(message: object) -> None:
         raise AssertionError(message)
 
-    await routes({"path": path}, receive, send)
+    await routes({"raw_path": path.encode()}, receive, send)
     assert answers == [answer]

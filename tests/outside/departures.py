@@ -10,6 +10,11 @@ from typing import Any
 Document = dict[str, Any]
 
 ADDED_METHODS = ("patch", "delete")
+REFUSED = r"\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+BLANK = (
+    r"\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+)
 REFUSALS_OF_PLAIN_HTTP = ("405", "409", "412", "413", "415", "429")
 
 
@@ -42,12 +47,12 @@ def d3(document: Document) -> None:
 
 
 def d4(document: Document) -> None:
-    """Limit a name: 1 to 255 characters, trimmed, without control characters."""
+    """Limit a name: 1 to 255 characters, trimmed, one of them to be seen, none that controls or changes the direction."""
     name = document["components"]["schemas"]["CreateClient"]["properties"]["name"]
     name |= {
         "minLength": 1,
         "maxLength": 255,
-        "pattern": r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$",
+        "pattern": rf"^(?=.*[^{BLANK}])[^\s{REFUSED}]([^{REFUSED}]*[^\s{REFUSED}])?$",
     }
 
 

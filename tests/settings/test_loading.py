@@ -33,6 +33,7 @@ SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "restore_window": ("60", 60),
     "products": ('[{"name": "A", "audience": "urn:a"}]', None),
     "cors_origins": ("https://a.example,https://b.example", ("https://a.example", "https://b.example")),
+    "separate_audiences": ("true", True),
     "cors_credentials": ("true", True),
     "log_format": ("Json", "json"),
     "log_level": ("DEBUG", "debug"),

@@ -231,7 +231,7 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
     """
     settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
     key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
-    issuer = Issuer(url, registry.catalogue)
+    issuer = Issuer(url, registry.catalogue, settings.separate_audiences)
     readiness = Readiness(storage)
     uses = Uses()
     authentication = ClientAuthentication(storage, clock, registry.keys.pepper, uses)

@@ -98,10 +98,14 @@ def test_j01_j02_j03_j08_header_and_claims(registry: Registry, client: Credentia
     }
 
 
-def test_narrowing_the_scope_keeps_the_audience(registry: Registry, client: Credentials) -> None:
-    """`aud` says whom the client may call, `scope` what for: asking for less of the one leaves the other (ruling 13)."""
+def test_ruling_13_the_audience_follows_the_products_that_are_granted(registry: Registry, client: Credentials) -> None:
+    """A token that was asked for less is for fewer: this API, and the products whose scopes it has."""
     narrow = token_part(access_token(registry.url, client, "SuperSIM"), 1)
-    assert narrow["aud"] == [registry.url, f"{URN}SuperSIM", f"{URN}ProgrammableWireless"]
+    assert narrow["aud"] == [registry.url, f"{URN}SuperSIM"]
+    reading = token_part(access_token(registry.url, registry.admin, "clients:read"), 1)
+    assert reading["aud"] == [registry.url]
+    everything = token_part(access_token(registry.url, registry.admin), 1)
+    assert everything["aud"] == [registry.url, f"{URN}SuperSIM", f"{URN}ProgrammableWireless"]
 
 
 @pytest.mark.parametrize(("lifetime", "seconds"), [(300, 300), ("1h", 3600), ("24h", 86_400), (63_072_000, 63_072_000)])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -15,12 +16,14 @@ JSON_TYPES: Final = frozenset({"application/json"})
 MERGE_PATCH_TYPES: Final = JSON_TYPES | {"application/merge-patch+json"}
 
 MAX_QUOTED: Final = 36
+MAX_WHOLE: Final = 2**53
+"""Beyond it a number with a fraction is not exact (RFC 8259 section 6)."""
 
 _CHARSET = re.compile(r"""\s*charset\s*=\s*("?)utf-?8\1\s*""", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?([\w.]*)`)?", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?")
-_WRONG = re.compile(r"Expected `(.*?)`, got `(.*?)`(?: - at `\$\.?(.*)`)?")
+_MISSING = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?([^`]*)`)?")
+_WRONG = re.compile(r"Expected `(.*?)`, got `(.*?)`(?: - at `\$\.?([^`]*)`)?")
 _NAMES: Final = {
     "bool": "true or false",
     "str": "a string",
@@ -48,7 +51,7 @@ async def read_json(scope: Scope, receive: Receive, kind: type[T], within: float
     """
     body = await read_body(scope, receive, within)
     media_type, parameters = content_type(scope)
-    if media_type not in types or not all(_CHARSET.fullmatch(parameter) for parameter in parameters):
+    if media_type not in types or not is_utf8(parameters):
         raise UnsupportedMediaType(f"The body must be {' or '.join(sorted(types))} in UTF-8.")
     value = _parse(body)
     try:
@@ -66,6 +69,11 @@ def content_type(scope: Scope) -> tuple[str, list[str]]:
     return media_type.strip().lower(), [parameter for parameter in parameters if parameter.strip()]
 
 
+def is_utf8(parameters: list[str]) -> bool:
+    """Tell whether the parameters of a media type say nothing but that it is in UTF-8, in one of the ways to write that."""
+    return all(_CHARSET.fullmatch(parameter) for parameter in parameters)
+
+
 def quoted_name(name: str) -> str:
     """Return a name that came from outside, safe to stand in a message: ASCII, and only the beginning of a long one.
 
@@ -78,7 +86,8 @@ def quoted_name(name: str) -> str:
 
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        text = body.decode("utf-8-sig")  # some programs begin whatever they write with a byte order mark
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_number)
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8.") from None
     except json.JSONDecodeError as problem:
@@ -103,6 +112,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise BadRequest(f"The body has {quoted_name(repeated)} more than once.")
     return members
+
+
+def _number(text: str) -> int | float:
+    """Return a number that is written with a fraction or an exponent, as a whole one where it is: `3600.0` is 3600."""
+    value = float(text)
+    if abs(value) > MAX_WHOLE or not value.is_integer() or Decimal(text) != value:
+        return value
+    return int(value)
 
 
 def _no_constant(name: str) -> NoReturn:

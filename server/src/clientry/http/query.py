@@ -5,11 +5,11 @@
 
 import re
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 MAX_PAIRS: Final = 100
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class MalformedPairs(ValueError):
@@ -40,7 +40,7 @@ def decode(encoded: bytes) -> str:
     if b"%" in plain:
         if _BROKEN_ESCAPE.search(plain):
             raise MalformedPairs
-        plain = _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), plain)
+        plain = unquote_to_bytes(plain)
     try:
         return plain.decode("utf-8")
     except UnicodeDecodeError:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from clientry.http.exchange import App, Receive, Scope, Send
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_DIVIDER = re.compile("%(2f|25)", re.IGNORECASE)
 
 
 class Routes:
@@ -23,18 +25,27 @@ class Routes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        app = self._exact.get(scope["path"])
+        path = _undivided(scope["raw_path"])
+        app = self._exact.get(path)
         if app is None:
-            app = self._by_pattern(scope)
+            app = self._by_pattern(path, scope)
         await app(scope, receive, send)
 
-    def _by_pattern(self, scope: Scope) -> App:
+    def _by_pattern(self, path: str, scope: Scope) -> App:
         for pattern, app in self._patterns:
-            match = pattern.fullmatch(scope["path"])
+            match = pattern.fullmatch(path)
             if match is not None:
-                scope["path_params"] = match.groupdict()
+                scope["path_params"] = {name: unquote(segment) for name, segment in match.groupdict().items()}
                 return app
         return self._otherwise
+
+
+def _undivided(raw: bytes) -> str:
+    """Return a path, decoded but for what would divide it: an encoded slash stands inside a segment (RFC 3986 section 2.2)."""
+    path = raw.decode("ascii")
+    if "%" not in path:
+        return path
+    return unquote(_DIVIDER.sub(r"%25\1", path))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -1,6 +1,7 @@
 """Access tokens: the claims of RFC 9068, and when they are good."""
 
 import base64
+from collections.abc import Collection
 from typing import Annotated, Final
 
 import msgspec
@@ -8,9 +9,9 @@ from msgspec import Meta, Struct
 
 from clientry.randomness import Random
 from clientry.records.account import Account
-from clientry.records.client import Client, products_held
+from clientry.records.client import Client
 from clientry.records.product import Catalogue
-from clientry.records.scope import format_scope
+from clientry.records.scope import RESOURCES, format_scope
 
 TYPE: Final = "at+jwt"
 
@@ -24,7 +25,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     Attributes:
         iss: the issuer.
         sub: the client; there is no other subject in client credentials.
-        aud: this API and the audiences of the client's products.
+        aud: this API and the audiences of the products that are granted (RFC 9068 section 3).
         iat: seconds since the epoch; never before the client's cut-off.
         exp: the first second at which it is no longer good.
         jti: 128 random bits.
@@ -57,7 +58,7 @@ class Grant(Struct, frozen=True):
         client: who gets it.
         account_id: the account that it is for: the client's own, or one below it.
         cutoff: the first second at which it can be issued, so that no cut-off from before kills it.
-        scopes: what it grants; narrowing them keeps the audience.
+        scopes: what it grants.
     """
 
     client: Client
@@ -72,10 +73,19 @@ class Issuer(Struct, frozen=True):
     Attributes:
         url: the issuer identifier, byte for byte as in the metadata (RFC 8414 section 2).
         catalogue: the configured products.
+        separate_audiences: whether no token is for global resources and for products, so that none that a product sees does
+            anything here.
     """
 
     url: str
     catalogue: Catalogue
+    separate_audiences: bool = False
+
+    def is_mixed(self, scopes: Collection[str]) -> bool:
+        """Tell whether a token with these scopes would be for too much at once."""
+        if not self.separate_audiences or not any(scope in RESOURCES for scope in scopes):
+            return False
+        return any(scope in self.catalogue for scope in scopes)
 
     def claims(self, grant: Grant, now: float, random: Random) -> Claims:
         """Return the claims of a new access token, which lives no longer than its client.
@@ -91,7 +101,7 @@ class Issuer(Struct, frozen=True):
         return Claims(
             iss=self.url,
             sub=client.client_id,
-            aud=(self.url, *self.catalogue.audiences(products_held(client, self.catalogue))),
+            aud=(self.url, *self.catalogue.audiences(grant.scopes)),
             iat=issued_at,
             exp=expiry if client.expires_at is None else min(expiry, client.expires_at),
             jti=base64.urlsafe_b64encode(random.bytes(16)).rstrip(b"=").decode(),

@@ -1,13 +1,13 @@
 """The fields that people fill in: what each must be. One rule per kind, for the API and the command line alike."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from clientry.errors import BadRequest
 from clientry.records.client import MAX_LABELS, MAX_TOKEN_LIFETIME, MIN_TOKEN_LIFETIME, TOKEN_LIFETIME_PRESETS
+from clientry.records.text import has_forbidden_characters, is_readable
 
 MAX_NAME: Final = 255
 MAX_EMAIL: Final = 254
@@ -17,23 +17,25 @@ LAST_MOMENT: Final = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second that RFC 3339 can write."""
 
 MAX_LABEL: Final = 127
+READABLE: Final = "must show something, and must not change the direction of writing"
 
 _LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\\\]]+@[^\s@\"(),:;<>\[\\\]]+")
-_FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs")
 
 
 def clean_text(field: str, text: str) -> str:
-    """Return a name, trimmed: 1 to 255 code points, no control characters, no surrogates.
+    """Return a name, trimmed: 1 to 255 code points, no control characters, no surrogates, readable.
 
     Raises:
         BadRequest: it is none.
     """
     trimmed = text.strip()
-    if has_forbidden_characters(trimmed):
-        raise BadRequest(f"{field} must not contain control characters or lone surrogates.")
     if not 1 <= len(trimmed) <= MAX_NAME:
         raise BadRequest(f"{field} must have 1 to {MAX_NAME} characters, not counting spaces around it.")
+    if has_forbidden_characters(trimmed):
+        raise BadRequest(f"{field} must not contain control characters or lone surrogates.")
+    if not is_readable(trimmed):
+        raise BadRequest(f"{field} {READABLE}.")
     return trimmed
 
 
@@ -44,7 +46,10 @@ def clean_email(field: str, text: str) -> str:
         BadRequest: it is none.
     """
     trimmed = text.strip()
-    if len(trimmed) > MAX_EMAIL or has_forbidden_characters(trimmed) or _EMAIL.fullmatch(trimmed) is None:
+    is_short = len(trimmed) <= MAX_EMAIL  # first: what is longer is not looked at
+    if not is_short or has_forbidden_characters(trimmed) or _EMAIL.fullmatch(trimmed) is None:
+        raise BadRequest(f"{field} must be an e-mail address.")
+    if not all(is_readable(part) for part in trimmed.split("@")):
         raise BadRequest(f"{field} must be an e-mail address.")
     return trimmed
 
@@ -81,7 +86,7 @@ def clean_moment(field: str, text: str) -> int:
         BadRequest: it is none.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())  # RFC 3339 section 5.6: t and z may be lower case
         seconds = int(moment.timestamp()) if moment.tzinfo is not None else -1
     except (ValueError, OverflowError):
         seconds = -1
@@ -120,8 +125,9 @@ def clean_label_value(field: str, value: str) -> str:
     Raises:
         BadRequest: it is none.
     """
-    if not 1 <= len(value) <= MAX_LABEL or "," in value or has_forbidden_characters(value):
-        raise BadRequest(f"{field}: a value has 1 to {MAX_LABEL} characters, no comma and no control characters.")
+    _ensure_label_value(field, value)
+    if not is_readable(value):
+        raise BadRequest(f"{field}: a value {READABLE}.")
     return value
 
 
@@ -134,7 +140,9 @@ def clean_label_filter(field: str, text: str) -> tuple[tuple[str, str], ...]:
     pairs = tuple(dict.fromkeys((key, value) for key, _, value in (pair.partition(":") for pair in text.split(","))))
     if len(pairs) > MAX_LABELS or any(_LABEL_KEY.fullmatch(key) is None for key, _ in pairs):
         raise BadRequest(f"{field} must be up to {MAX_LABELS} labels such as env:prod,team:billing.")
-    return tuple((key, clean_label_value(field, value)) for key, value in pairs)
+    for _, value in pairs:
+        _ensure_label_value(field, value)
+    return pairs
 
 
 def clean_products(field: str, names: Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,8 +163,6 @@ def clean_products(field: str, names: Iterable[str], known: tuple[str, ...]) -> 
     return tuple(dict.fromkeys(wanted))
 
 
-def has_forbidden_characters(text: str) -> bool:
-    """Tell whether there are control characters (NUL among them) or lone surrogates in it."""
-    return not text.isprintable() and any(
-        unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in text
-    )
+def _ensure_label_value(field: str, value: str) -> None:
+    if not 1 <= len(value) <= MAX_LABEL or "," in value or has_forbidden_characters(value):
+        raise BadRequest(f"{field}: a value has 1 to {MAX_LABEL} characters, no comma and no control characters.")

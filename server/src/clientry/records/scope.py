@@ -12,6 +12,9 @@ ACCOUNTS_WRITE: Final = "accounts:write"
 RESOURCES: Final = (CLIENTS_READ, CLIENTS_WRITE, ACCOUNTS_READ, ACCOUNTS_WRITE)
 """The global resources, which only admin clients hold."""
 
+MAX_SCOPE: Final = 8_192
+"""Characters of a scope string; no token has room for more."""
+
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -27,7 +30,7 @@ def parse(text: str) -> tuple[str, ...]:
     Raises:
         InvalidScope: the text does not follow the grammar.
     """
-    if _SCOPE.fullmatch(text) is None:
+    if len(text) > MAX_SCOPE or _SCOPE.fullmatch(text) is None:
         raise InvalidScope
     return tuple(dict.fromkeys(text.split(" ")))
 

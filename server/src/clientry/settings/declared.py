@@ -59,6 +59,7 @@ class Settings(Struct, frozen=True):
     secret_prefix: str
     restore_window: int
     products: tuple[Product, ...]
+    separate_audiences: bool
     cors_origins: tuple[str, ...]
     cors_credentials: bool
     log_format: LogFormat
@@ -148,6 +149,12 @@ SETTINGS: Final = (
         "Seconds within which a deleted client can be restored; then what is left of it is deleted for good.",
     ),
     Setting("products", products, DEFAULT_PRODUCTS, "What the API consists of: name, audience, description."),
+    Setting(
+        "separate_audiences",
+        switch,
+        False,
+        "Whether a token is either for the registry or for products: clients that may do both ask for one with scope.",
+    ),
     Setting("cors_origins", origins, ("*",), "Origins whose pages may read answers."),
     Setting("cors_credentials", switch, False, "Whether those pages may send credentials."),
     Setting("log_format", one_of(LogFormat), LogFormat.AUTO, "auto, console or json."),

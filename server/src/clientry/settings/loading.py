@@ -14,6 +14,7 @@ from clientry.settings.database_url import DatabaseUrl
 from clientry.settings.declared import SETTINGS, Settings
 from clientry.settings.setting import Setting
 from clientry.settings.strays import is_service_link, meant
+from clientry.settings.token_size import refuse_too_large_tokens
 from clientry.settings.urls import is_loopback
 
 
@@ -47,6 +48,7 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] | None = No
         sources[setting.name] = source
     settings = Settings(**values)
     _refuse_contradictions(settings)
+    refuse_too_large_tokens(settings)
     return Loaded(settings, sources)
 
 

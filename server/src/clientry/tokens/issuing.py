@@ -10,6 +10,7 @@ from clientry.oauth2 import (
     GRANT_CLIENT_CREDENTIALS,
     TOKEN_TYPE_BEARER,
     InvalidRequest,
+    InvalidScope,
     UnsupportedGrantType,
 )
 from clientry.randomness import Random
@@ -75,7 +76,7 @@ class TokenEndpoint:
             InvalidClient: authentication failed; every cause looks and lasts the same.
             InvalidRequest: there is no grant_type, or the account is not one that the client may act for.
             UnsupportedGrantType: it is another one.
-            InvalidScope: the scope is malformed, unknown or more than the client holds.
+            InvalidScope: the scope is malformed, unknown, more than the client holds, or too much at once.
         """
         granted = await self._grant(request)
         ahead = granted.cutoff - self._clock.now()
@@ -103,6 +104,11 @@ class TokenEndpoint:
             account_id, cutoff = account.account_id, max(cutoff, account.path_cutoff)
         # 4. The scope is what the client holds, or the part that was asked for.
         scopes = grant(scopes_held(client, self._issuer.catalogue), request.scope)
+        if self._issuer.is_mixed(scopes):
+            raise InvalidScope(
+                "This server issues no token that is both for the registry and for products. "
+                "Ask for scopes of one kind with the parameter scope."
+            )
         return Grant(client, account_id, cutoff, scopes)
 
     async def _descendant(self, client: Client, account_id: str) -> Account:

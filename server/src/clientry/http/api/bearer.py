@@ -79,9 +79,12 @@ class BearerAuthentication:
         if payload is None:
             raise Unauthorized("The access token is malformed, or not signed by this server.", error="invalid_token")
         try:
-            return access_token.decode(payload)
+            claims = access_token.decode(payload)
         except msgspec.MsgspecError:
             raise Unauthorized("The access token lacks a claim.", error="invalid_token") from None
+        if self._issuer.is_mixed(claims.scope.split(" ")):
+            raise Unauthorized("The access token is both for the registry and for products.", error="invalid_token")
+        return claims
 
 
 def _no_longer_good() -> Unauthorized:

@@ -4,7 +4,8 @@ import re
 
 from clientry.http.exchange import Headers, Scope, header_values
 
-_ETAG = re.compile(r'"v([1-9][0-9]{0,17})"')
+_ETAG = re.compile(r'(?:W/)?"v([1-9][0-9]{0,17})"')
+"""Weak ones, too, which RFC 9110 would have match nothing: a proxy that compresses makes ours weak, and the version is the same."""
 
 
 def etag(version: int) -> Headers:

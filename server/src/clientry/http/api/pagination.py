@@ -19,8 +19,8 @@ from clientry.http.api.representations import Meta, encode
 from clientry.http.bodies import quoted_name
 from clientry.http.exchange import JSON, NO_STORE, Answer, Scope
 from clientry.http.query import MalformedPairs, parse_pairs, repeated_name
-from clientry.records.field import has_forbidden_characters
 from clientry.records.signing_key import b64, unb64
+from clientry.records.text import has_forbidden_characters
 from clientry.registry.listing import Listing, PageRequest
 from clientry.storage import Position
 

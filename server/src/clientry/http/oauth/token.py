@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from clientry.http.bodies import content_type
+from clientry.http.bodies import content_type, is_utf8
 from clientry.http.exchange import JSON, Answer, Receive, Scope, header_values, read_body
 from clientry.http.problems import NO_STORE_OAUTH2
 from clientry.http.query import MalformedPairs, decode, parse_pairs, repeated_name
@@ -71,8 +71,7 @@ def _user_agent(scope: Scope) -> str:
 def _form(scope: Scope, body: bytes) -> dict[str, str]:
     """Return the parameters that have a value; one without counts as left out, but may not be repeated either."""
     media_type, parameters = content_type(scope)
-    charsets = {parameter.strip().lower().replace('"', "") for parameter in parameters}
-    if media_type != FORM or not charsets <= {"charset=utf-8"}:
+    if media_type != FORM or not is_utf8(parameters):
         raise InvalidRequest(f"The body must be {FORM} in UTF-8.")
     try:
         pairs = parse_pairs(body)
