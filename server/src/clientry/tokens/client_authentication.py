@@ -1,6 +1,6 @@
 """Client authentication: which client a pair of id and secret belongs to (RFC 6749 section 2.3)."""
 
-import asyncio
+import time
 from typing import Final
 
 import structlog
@@ -14,6 +14,7 @@ from clientry.records.identifier import CLIENT_PREFIX, is_id
 from clientry.records.verifier import Pepper
 from clientry.storage import Storage
 from clientry.storage.forms import BOUND_VERIFIERS
+from clientry.tokens.alarm import Alarm
 from clientry.tokens.uses import Uses
 
 FAILURE_DEADLINE: Final = 0.010
@@ -64,6 +65,7 @@ class ClientAuthentication:
         self._pepper = pepper
         self._uses = uses
         self._under_way = 0
+        self._alarm = Alarm()
 
     async def authenticate(self, presented: PresentedCredentials) -> Client:
         """Return the client.
@@ -77,12 +79,13 @@ class ClientAuthentication:
             raise TemporarilyUnavailable
         self._under_way += 1
         try:
-            started = asyncio.get_running_loop().time()
+            started = time.monotonic()
             found = await self._find(presented)
             if isinstance(found, Client):
                 return found
             _log_failure(presented, found)
-            await _sleep_to_deadline(started)
+            passed = time.monotonic() - started
+            await self._alarm.wait_until(started + (passed // FAILURE_DEADLINE + 1) * FAILURE_DEADLINE)
         finally:
             self._under_way -= 1
         raise InvalidClient
@@ -127,9 +130,3 @@ def _log_failure(presented: PresentedCredentials, reason: str) -> None:
         request_id=presented.request_id,
         address=presented.address,
     )
-
-
-async def _sleep_to_deadline(started: float) -> None:
-    """Sleep to the next multiple of the deadline since a moment of the event loop's clock."""
-    passed = asyncio.get_running_loop().time() - started
-    await asyncio.sleep(FAILURE_DEADLINE - passed % FAILURE_DEADLINE)
