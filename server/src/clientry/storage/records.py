@@ -182,7 +182,7 @@ class Verifiers:
     async def replace_all(self, new: Sequence[tuple[ClientSecret, bytes]]) -> None:
         """Give secrets other verifiers; one that is gone, or has another than was read, is passed over."""
         rows = [(verifier, old.client_id, old.secret_id, old.verifier) for old, verifier in new]
-        await self._session.run_each(sql.VERIFIER_REPLACE, rows)
+        await self._session.run_each(sql.VERIFIER_SET, rows)
 
 
 class FormRecords:

@@ -200,7 +200,7 @@ VERIFIERS_SLICE: Final = (
     "SELECT secret_id, client_id, verifier, hint, date_created, expires_at, grace, silence FROM client_secrets "
     "WHERE substr(verifier, 1, 1) = $1 AND (client_id, secret_id) > ($2, $3) ORDER BY client_id, secret_id LIMIT $4"
 )
-VERIFIER_REPLACE: Final = (
+VERIFIER_SET: Final = (
     "UPDATE client_secrets SET verifier = $1 WHERE client_id = $2 AND secret_id = $3 AND verifier = $4"
 )
 
@@ -239,12 +239,9 @@ ACCOUNT_COUNT_ADD: Final = (
 
 # Signing keys
 
-SIGNING_KEY_ALL: Final = (
-    "SELECT kid, algorithm, sealed, date_created, low_s FROM signing_keys ORDER BY date_created, kid"
-)
-SIGNING_KEY_ADD: Final = (
-    "INSERT INTO signing_keys (kid, algorithm, sealed, date_created, low_s) VALUES ($1, $2, $3, $4, $5)"
-)
+_SIGNING_KEY: Final = "kid, algorithm, sealed, date_created, low_s"
+SIGNING_KEY_ALL: Final = f"SELECT {_SIGNING_KEY} FROM signing_keys ORDER BY date_created, kid"
+SIGNING_KEY_ADD: Final = f"INSERT INTO signing_keys ({_SIGNING_KEY}) VALUES ($1, $2, $3, $4, $5)"
 
 # What keys outside the database make of a constant
 
