@@ -1,5 +1,7 @@
 """Routes: exact, with parameters, and nothing guessed."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from clientry.http.exchange import App, Receive, Scope, Send
@@ -55,5 +57,5 @@ async def test_a_path_finds_its_application(path: str, answer: tuple[str, object
     async def send(message: object) -> None:
         raise AssertionError(message)
 
-    await routes({"raw_path": path.encode()}, receive, send)
+    await routes({"path": unquote(path), "raw_path": path.encode()}, receive, send)
     assert answers == [answer]

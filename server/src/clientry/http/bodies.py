@@ -16,8 +16,6 @@ JSON_TYPES: Final = frozenset({"application/json"})
 MERGE_PATCH_TYPES: Final = JSON_TYPES | {"application/merge-patch+json"}
 
 MAX_QUOTED: Final = 36
-MAX_WHOLE: Final = 2**53
-"""Beyond it a number with a fraction is not exact (RFC 8259 section 6)."""
 
 _CHARSET = re.compile(r"""\s*charset\s*=\s*("?)utf-?8\1\s*""", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -115,11 +113,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> int | float:
-    """Return a number that is written with a fraction or an exponent, as a whole one where it is: `3600.0` is 3600."""
+    """Return a number that is written with a fraction or an exponent, as a whole one where it is exactly that."""
     value = float(text)
-    if abs(value) > MAX_WHOLE or not value.is_integer() or Decimal(text) != value:
-        return value
-    return int(value)
+    return int(value) if value.is_integer() and Decimal(text) == value else value
 
 
 def _no_constant(name: str) -> NoReturn:

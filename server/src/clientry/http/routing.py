@@ -25,7 +25,7 @@ class Routes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        path = _undivided(scope["raw_path"])
+        path = scope["path"] if b"%" not in scope["raw_path"] else _undivided(scope["raw_path"])
         app = self._exact.get(path)
         if app is None:
             app = self._by_pattern(path, scope)
@@ -35,17 +35,17 @@ class Routes:
         for pattern, app in self._patterns:
             match = pattern.fullmatch(path)
             if match is not None:
-                scope["path_params"] = {name: unquote(segment) for name, segment in match.groupdict().items()}
+                params = match.groupdict()
+                scope["path_params"] = (
+                    params if "%" not in path else {name: unquote(one) for name, one in params.items()}
+                )
                 return app
         return self._otherwise
 
 
 def _undivided(raw: bytes) -> str:
     """Return a path, decoded but for what would divide it: an encoded slash stands inside a segment (RFC 3986 section 2.2)."""
-    path = raw.decode("ascii")
-    if "%" not in path:
-        return path
-    return unquote(_DIVIDER.sub(r"%25\1", path))
+    return unquote(_DIVIDER.sub(r"%25\1", raw.decode("ascii")))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
