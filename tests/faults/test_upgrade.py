@@ -1,11 +1,17 @@
 """A rolling upgrade with the real program of the version before: the one that did not know the newest migration."""
 
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tests.conftest import StartServer
 from tests.faults.conftest import copy_node
+from tests.faults.test_rolling import PUBLIC, Load
+from tests.support.balancer import Balancer
+from tests.support.database import run_sql
 from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry
 from tests.support.revision import ROOT, Program, program_of, revision_before
@@ -60,6 +66,36 @@ def test_f19_this_program_takes_over_a_file_of_the_program_before(
     is_as_it_was(new, earlier)
     assert new.stop() == 0
     assert refuses(old.data, before)
+
+
+def test_f19_finishing_under_load_fails_no_request(
+    before: Program, start_server: StartServer, postgres: Postgres, tmp_path: Path
+) -> None:
+    """Neither secrets of before nor those that are made meanwhile are refused for a moment, on any node; no node is restarted."""
+    first = start_server(tmp_path / "first", database=postgres.new_database(), env=PUBLIC, program=before)
+    clients = [Registry(first.url, first.admin).create() for _ in range(20)]
+    assert first.stop() == 0
+    copy_node(first.data, tmp_path / "second")
+    nodes = [start_server(data, env=PUBLIC) for data in (first.data, tmp_path / "second")]
+    registry = Registry(nodes[1].url, first.admin)
+    with Balancer(*(urlsplit(node.url).port or 0 for node in nodes)) as balancer:
+        load = Load(balancer.url, first.admin, registry.token)
+        with ThreadPoolExecutor() as pool:
+            finishing = pool.submit(clientry, "migrate", "--finish", data=first.data)
+            while not finishing.done():
+                clients.append(registry.create())
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            clients.append(registry.create())
+            for one in clients[:20]:
+                assert [ask_token(node.url, one.form).status for node in nodes] == [200, 200]
+        load.end()
+    assert finishing.result()["unfinished"] == []
+    assert load.failures == []
+    for node in nodes:
+        assert {ask_token(node.url, one.form).status for one in clients} == {200}
+    plain = "SELECT COUNT(*) FROM client_secrets WHERE substr(verifier, 1, 1) = '\\x01'"
+    assert run_sql(first, postgres, plain) == "0"
 
 
 def is_as_it_was(new: Server, earlier: Credentials) -> None:

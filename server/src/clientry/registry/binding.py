@@ -6,12 +6,15 @@ Each is wrapped as it is. Taking one over when its secret is used first would be
 from collections.abc import Callable
 from typing import Final
 
+from clientry.errors import StorageUnavailable
 from clientry.records.secret import ClientSecret
 from clientry.records.verifier import PLAIN, Pepper
 from clientry.storage import Storage
 
 BATCH: Final = 500
 """Verifiers that one transaction wraps."""
+ATTEMPTS: Final = 5
+"""How often a transaction is tried that a busy or slow database did not confirm."""
 
 
 async def bind_verifiers(storage: Storage, pepper: Pepper, on_progress: Callable[[int, int], None]) -> None:
@@ -21,6 +24,9 @@ async def bind_verifiers(storage: Storage, pepper: Pepper, on_progress: Callable
         storage: where they are; nobody makes plain ones there any more.
         pepper: their key.
         on_progress: is told how many of how many are wrapped.
+
+    Raises:
+        StorageUnavailable: the database did not confirm a batch in several attempts; the next run goes on from there.
     """
     total = await storage.read(lambda snapshot: snapshot.verifiers.count(PLAIN))
     if not total:
@@ -41,4 +47,11 @@ async def _found(storage: Storage, after: tuple[str, str]) -> tuple[ClientSecret
 
 
 async def _replace(storage: Storage, new: list[tuple[ClientSecret, bytes]]) -> None:
-    await storage.write(lambda transaction: transaction.verifiers.replace_all(new))
+    """Write a batch, again where it was not confirmed: what is written already is passed over then."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await storage.write(lambda transaction: transaction.verifiers.replace_all(new))
+        except StorageUnavailable:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
