@@ -41,5 +41,5 @@ class Catalogue:
 
     def audiences(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the audiences of these products, each once; a name that is not configured has none."""
-        known = (self._by_name.get(name) for name in names)
-        return tuple(dict.fromkeys(product.audience for product in known if product is not None))
+        by_name = self._by_name
+        return tuple(dict.fromkeys([by_name[name].audience for name in names if name in by_name]))

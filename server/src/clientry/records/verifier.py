@@ -6,7 +6,7 @@ a verifier is bound to its client and to its secret's id: whoever can write to t
 
 The first byte says how a verifier was made (ASVS 11.2.2):
 
-- `BOUND`: HMAC-SHA-256 under the pepper over this byte, client id, secret id and secret, each with its length before it;
+- `BOUND`: HMAC-SHA-256 under the pepper over this byte, client id, secret id and secret, each with its length before it, `3:abc`;
 - `WRAPPED`: the same with the `PLAIN` verifier in the secret's place: what became of those that there were;
 - `PLAIN`: HMAC-SHA-256 under the pepper over the secret alone. None is made any more where `BOUND_VERIFIERS` may be written.
 """
@@ -23,7 +23,7 @@ PLAIN: Final = b"\x01"
 BOUND: Final = b"\x02"
 WRAPPED: Final = b"\x03"
 
-_NOBODY: Final = ClientSecret("", "", WRAPPED, "", 0)
+_NOBODY: Final = [(-1, ClientSecret("", "", WRAPPED, "", 0))]
 """What a secret is compared with where there is nothing to compare it with."""
 
 
@@ -37,7 +37,7 @@ class Pepper:
 
     def verifier(self, secret: str, kept: ClientSecret) -> bytes:
         """Return the verifier that binds a secret to its client and to its id."""
-        return self._bound(BOUND, kept, _octets(secret))
+        return BOUND + self._digest(BOUND + _octets(f"{_binding(kept)}{len(secret)}:{secret}"))
 
     def plain_verifier(self, secret: str) -> bytes:
         """Return the verifier that is bound to nothing, for programs that know no other."""
@@ -45,26 +45,22 @@ class Pepper:
 
     def wrap(self, kept: ClientSecret) -> bytes:
         """Return what binds a secret whose plain verifier is kept, and which nobody here knows."""
-        return self._bound(WRAPPED, kept, kept.verifier)
+        return self._wrapped(kept, kept.verifier)
 
     def matches(self, secret: str, kept: Sequence[ClientSecret], *, plain: bool) -> int | None:
-        """Return the index of the one that `secret` is, None if it is none; in constant time for those with its hint.
+        """Return the index of the one that `secret` is, None if it is none; in constant time but for the hint, which is no secret.
 
         Args:
             secret: what was presented.
             kept: the secrets of one client.
             plain: whether verifiers that are bound to nothing are still accepted.
         """
-        ending = secrets.hint(secret).encode("utf-8", "surrogatepass")
+        ending = secrets.hint(secret)
+        candidates = [(index, one) for index, one in enumerate(kept) if one.hint == ending] or _NOBODY
         found: int | None = None
-        looked = False
-        for index, one in enumerate(kept):
-            if hmac.compare_digest(one.hint.encode(), ending):
-                looked = True
-                if hmac.compare_digest(self._expected(secret, one, plain=plain), one.verifier):
-                    found = index
-        if not looked:
-            self._expected(secret, _NOBODY, plain=plain)
+        for index, one in candidates:
+            if hmac.compare_digest(self._expected(secret, one, plain=plain), one.verifier):
+                found = index
         return found
 
     def _expected(self, secret: str, kept: ClientSecret, *, plain: bool) -> bytes:
@@ -74,11 +70,10 @@ class Pepper:
             return self.verifier(secret, kept)
         if tag == PLAIN and plain:
             return self.plain_verifier(secret)
-        return self._bound(WRAPPED, kept, self.plain_verifier(secret))
+        return self._wrapped(kept, self.plain_verifier(secret))
 
-    def _bound(self, tag: bytes, kept: ClientSecret, what: bytes) -> bytes:
-        fields = (kept.client_id.encode(), kept.secret_id.encode(), what)
-        return tag + self._digest(tag + b"".join([len(field).to_bytes(4) + field for field in fields]))
+    def _wrapped(self, kept: ClientSecret, plain: bytes) -> bytes:
+        return WRAPPED + self._digest(WRAPPED + _octets(f"{_binding(kept)}{len(plain)}:") + plain)
 
     def _digest(self, message: bytes) -> bytes:
         mac = self._mac.copy()
@@ -86,5 +81,9 @@ class Pepper:
         return mac.digest()
 
 
-def _octets(secret: str) -> bytes:
-    return secret.encode("utf-8", "surrogatepass")
+def _binding(kept: ClientSecret) -> str:
+    return f"{len(kept.client_id)}:{kept.client_id}{len(kept.secret_id)}:{kept.secret_id}"
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

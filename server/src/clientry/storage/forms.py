@@ -51,20 +51,21 @@ class Forms:
     """What may be written in a database, as far as this process knows. `done`: the migrations that it has seen."""
 
     def __init__(self, done: Iterable[Applied] = ()) -> None:
-        self._stages: dict[int, Stage] = {}
         self.learn(done)
 
     def learn(self, done: Iterable[Applied]) -> None:
         """Take over what the database says now."""
-        self._stages = {migration.number: migration.stage for migration in done}
+        stages = {migration.number: migration.stage for migration in done}
+        self._written = frozenset(number for number, stage in stages.items() if stage is not Stage.SHARED)
+        self._alone = frozenset(number for number, stage in stages.items() if stage is Stage.FINISHED)
 
     def may_write(self, form: Form) -> bool:
         """Tell whether every program that uses the database understands a form."""
-        return self._stages.get(form.migration, Stage.SHARED) is not Stage.SHARED
+        return form.migration in self._written
 
     def is_alone(self, form: Form) -> bool:
         """Tell whether nothing is left in the form of before."""
-        return self._stages.get(form.migration, Stage.SHARED) is Stage.FINISHED
+        return form.migration in self._alone
 
 
 def unfinished(done: Iterable[Applied]) -> tuple[Form, ...]:
