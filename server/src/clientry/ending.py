@@ -24,24 +24,27 @@ class _Endings:
     def __init__(self) -> None:
         self.serves = False
         self.by_exception = False
-        self.is_held = False
+        self.held = 0
+        self.raised = 0
         self._waiting = 0
 
     def hear(self, number: int, _frame: FrameType | None = None) -> None:
         """End, as far as the program has come."""
-        if self.is_held and not self._waiting:
+        if self.held and not self._waiting:
             self._waiting = number
-        elif self.is_held or not self.by_exception:
+        elif self.held or not self.by_exception:
             self.leave(number)
         else:
             self.by_exception = False
+            self.raised = number
             raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(self.code(number))
 
     def release(self) -> None:
         """Go on listening, and do about what was heard meanwhile what is to be done."""
-        self.is_held = False
-        if self._waiting:
-            self.hear(self._waiting)
+        self.held -= 1
+        if self._waiting and not self.held:
+            number, self._waiting = self._waiting, 0
+            self.hear(number)
 
     def code(self, number: int) -> int:
         """Return the exit code."""
@@ -81,18 +84,24 @@ def hear(*, serves: bool) -> None:
 
 @contextlib.contextmanager
 def by_exception() -> Generator[None]:
-    """Have a signal raise KeyboardInterrupt or SystemExit meanwhile, once; before and after it ends the process at once."""
+    """Have a signal raise KeyboardInterrupt or SystemExit meanwhile, once; before and after it ends the process at once.
+
+    When that exception comes out, all is put away that knew of it, and the process ends: it does not wait for threads, whose owner
+    may have been interrupted while it made them.
+    """
     _endings.by_exception = True
     try:
         yield
     finally:
         _endings.by_exception = False
+        if _endings.raised:
+            _endings.leave(_endings.raised)
 
 
 @contextlib.contextmanager
 def held() -> Generator[None]:
     """Have a signal wait for the end of this context, so that what is done in it is done whole; a second one does not wait."""
-    _endings.is_held = True
+    _endings.held += 1
     try:
         yield
     finally:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from clientry import ending
+
 _NO_LINKS: Final = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 """What a file system answers that has no hard links: SMB, exFAT, many in user space."""
 
@@ -27,14 +29,16 @@ def draft_of(path: Path) -> Generator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # O_EXCL, O_NOFOLLOW and 0600
-    os.close(descriptor)
-    draft = Path(name)
-    give_to_folder_owner(draft)
+    draft: Path | None = None
     try:
+        with ending.held():  # a signal comes before there is a draft, or when it is known and put away
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # O_EXCL, O_NOFOLLOW and 0600
+            os.close(descriptor)
+            draft = Path(name)
+        give_to_folder_owner(draft)
         yield draft
     finally:
-        for left in draft.parent.glob(glob.escape(draft.name) + "*"):
+        for left in draft.parent.glob(glob.escape(draft.name) + "*") if draft else ():
             left.unlink(missing_ok=True)
 
 

@@ -62,9 +62,8 @@ def print_fields(title: str, body: Struct) -> None:
 def say(text: str) -> None:
     """Print a sentence for people on stderr; stdout is for results."""
     line = (text + "\n").encode(sys.stderr.encoding, "backslashreplace")
-    with contextlib.suppress(
-        OSError
-    ):  # a full disk or a closed pipe must not undo what was done, nor change the exit code
+    # A full disk or a closed pipe must not undo what was done, nor change the exit code.
+    with contextlib.suppress(OSError):
         os.write(2, line)
 
 
