@@ -10,7 +10,7 @@ from clientry.clock import Clock
 from clientry.oauth2 import InvalidClient, TemporarilyUnavailable
 from clientry.records import secret
 from clientry.records.client import Client
-from clientry.records.identifier import CLIENT_PREFIX, is_id
+from clientry.records.identifier import CLIENT_PREFIX, ULID_LENGTH, is_id
 from clientry.records.verifier import Pepper
 from clientry.storage import Storage
 from clientry.storage.forms import BOUND_VERIFIERS
@@ -26,6 +26,9 @@ MAX_UNDER_WAY: Final = 5_000
 """Authentications at a time in one process, among them failures that wait for their deadline. One more is refused before anything
 is looked up, so that this refusal says nothing about it either.
 """
+
+_NOBODY: Final = CLIENT_PREFIX + "0" * ULID_LENGTH
+"""What is looked up for a text that is no id, because a look-up takes its time."""
 
 _log = structlog.get_logger("clientry.token")
 
@@ -98,7 +101,7 @@ class ClientAuthentication:
         # What is longer than any secret costs no more than one: it is none.
         client_secret = presented.client_secret if len(presented.client_secret) <= secret.MAX_LENGTH else ""
         plain = not self._storage.forms.is_alone(BOUND_VERIFIERS)
-        credentials = await self._storage.credentials(claimed_id) if claimed_id else None
+        credentials = await self._storage.credentials(claimed_id or _NOBODY)
         if credentials is None:
             self._pepper.matches(client_secret, (), plain=plain)
             return "unknown client"
