@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench import servers
+from clientry.process.states import WRITE_TIME, Times
 
 GET: Final = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 LONG_ANSWER: Final = b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -26,21 +27,12 @@ PATIENCE: Final = 10.0
 """Seconds that an answer may take before it is an outage."""
 
 
-class Times(Struct, frozen=True):
-    """Seconds that a server waits: for a head, for a body, for the next request, and for an answer to be read."""
-
-    header: float
-    body: float
-    keep_alive: float
-    write: float
-
-
 class Kind(Struct, frozen=True):
     """A state of a connection, seen from its client.
 
     Attributes:
         name: what it is.
-        deadline: how long a server may let it.
+        deadline: seconds until the server has to end it.
         used: one request was answered before.
         sent: what is sent then.
         reads: what comes is read.
@@ -64,7 +56,7 @@ KINDS: Final = (
     Kind("kept after an answer", lambda times: times.keep_alive, used=True),
     Kind("a blank line after an answer", lambda times: times.header, used=True, sent=b"\r\n"),
     Kind("half a head after an answer", lambda times: times.header, used=True, sent=HALF_HEAD, allowed=len(HALF_HEAD)),
-    Kind("an answer not read", lambda times: times.write, sent=LONG_ANSWER, reads=False, allowed=165_000),
+    Kind("an answer not read", lambda _: WRITE_TIME, sent=LONG_ANSWER, reads=False, allowed=165_000),
 )
 ONLY_TLS: Final = Kind("TLS not begun", lambda times: times.header, shakes_hands=False)
 

@@ -114,7 +114,8 @@ def wait_for_ends(held: Held, kind: Kind, deadline: float, grace: float, open_in
         for descriptor in held.sockets:
             watched.register(descriptor, _ENDED | (select.EPOLLIN if kind.reads else 0))
         look = 0.0
-        while (now := time.monotonic()) < last + grace and (freed is None or len(lateness) < len(held.sockets)):
+        most = len(held.sockets) if kind.reads else 0
+        while (now := time.monotonic()) < last + grace and (freed is None or len(lateness) < most):
             if now >= look:
                 freed = None if open_in_server() else freed or max(0.0, now - last)
                 look = now + LOOK
