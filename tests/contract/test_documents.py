@@ -168,6 +168,40 @@ def test_everything_of_ours_is_described() -> None:
                 assert field.get("description") or "$ref" in field, f"{place}.{name}"
 
 
+def test_generators_of_clients_find_names_that_they_can_use() -> None:
+    """An object inside a schema with a number for a name has a name of its own, and `Client` another one for Go's generators."""
+    schemas: Node = OURS["components"]["schemas"]
+    titles = [
+        (place, node.get("title", ""))
+        for name, schema in schemas.items()
+        if name[0].isdigit()
+        for place, node in nodes(schema["properties"], f"{name}/properties")
+        if "properties" in node and node.get("type") == "object"
+    ]
+    assert len(titles) == 2
+    assert all(re.fullmatch("[A-Z][A-Za-z]+", title) and title not in schemas for _, title in titles), titles
+    assert len({title for _, title in titles}) == len(titles)
+    assert schemas["Client"]["x-go-name"] not in schemas
+
+
+def test_the_document_says_whom_to_ask() -> None:
+    """Linters want a contact: it is whoever runs the server, and its address is the server's own."""
+    assert OURS["info"]["contact"]["url"].startswith("https://auth.example.com/")
+
+
+def test_what_is_open_to_all_says_so_in_the_one_way_that_tools_read() -> None:
+    """An operation without authentication has an empty list of requirements; a single empty requirement is an error to some."""
+    needs = {
+        operation["operationId"]: operation["security"]
+        for path in OURS["paths"].values()
+        for operation in path.values()
+    }
+    assert [{}] not in needs.values()
+    assert {name for name, need in needs.items() if not need} == {
+        "getAuthorizationServerMetadata", "getOpenIdConfiguration", "getJwkSet", "getHealth", "getReadiness",
+    }  # fmt: skip
+
+
 def test_every_example_fits_its_schema() -> None:
     """Each example of our document is valid against the schema that it illustrates."""
     found = list(examples(OURS))

@@ -126,7 +126,8 @@ def test_ruling_15_head_is_get_without_the_body(server: Server, registry: Regist
     client = registry.create()
     for path in (
         "/v1/ping", f"/v1/clients/{client.client_id}", NEVER, "/v1/accounts?page_size=1&page_number=1",
-        "/.well-known/jwks.json", "/.well-known/oauth-authorization-server", "/openapi.json", "/docs", "/healthz",
+        "/.well-known/jwks.json", "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration", "/openapi.json", "/docs", "/healthz",
     ):  # fmt: skip
         get, head = registry.call("GET", path), registry.call("HEAD", path)
         assert (head.status, head.body) == (get.status, b"")

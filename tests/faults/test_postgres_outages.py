@@ -78,7 +78,8 @@ def timed(request: Callable[[], Reply]) -> tuple[Reply, float]:
 
 def check_refusals(node: Node) -> set[int]:
     """Check that what needs no database goes on, and everything else is refused in time and in form; return the statuses."""
-    for path in ("/healthz", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/openapi.json"):
+    documents = ("oauth-authorization-server", "openid-configuration", "jwks.json")
+    for path in ("/healthz", "/openapi.json", *(f"/.well-known/{document}" for document in documents)):
         reply, seconds = timed(lambda path=path: send(node.url, "GET", path))
         assert reply.status == 200, path
         assert seconds < 0.2, path

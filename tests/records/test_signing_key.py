@@ -19,6 +19,7 @@ from msgspec import structs
 from tests.support.signing import P256_ORDER, twin
 
 from clientry.randomness import SystemRandom
+from clientry.records.access_token import TokenType
 from clientry.records.signing_key import (
     MAX_TOKEN_BYTES,
     Algorithm,
@@ -219,4 +220,15 @@ def test_a_ring_signs_with_the_newest_key_of_its_algorithm_and_reads_all() -> No
     older, newer, other = generate(Algorithm.ES256, 1), generate(Algorithm.ES256, 2), generate(Algorithm.RS256, 3)
     ring = KeyRing([newer, other, older], Algorithm.ES256)
     assert ring.current is newer
+    assert [key["kid"] for key in json.loads(ring.jwk_set)["keys"]] == [newer.kid, older.kid, other.kid]
     assert [ring.verify(key.sign(PAYLOAD)) for key in (older, newer, other)] == [PAYLOAD] * 3
+
+
+@pytest.mark.parametrize("typ", TokenType)
+def test_what_a_ring_accepts_beside_what_it_signs(typ: TokenType) -> None:
+    """A ring reads what it signs and what RFC 9068 asks for; the plain type only where it is the one that is chosen."""
+    ring = KeyRing([KEY], Algorithm.ES256, typ)
+    token = ring.sign(PAYLOAD)
+    assert jwt.get_unverified_header(token) == {"typ": typ.value, "alg": "ES256", "kid": KEY.kid}
+    assert ring.verify(token) == ring.verify(KEY.sign(PAYLOAD)) == PAYLOAD
+    assert ring.verify(KEY.sign(PAYLOAD, KEY.header_of(TokenType.JWT))) == (PAYLOAD if typ is TokenType.JWT else None)

@@ -29,6 +29,7 @@ SOMETHING_ELSE: dict[str, tuple[str, Any]] = {
     "owner_email": ("ada@example.com", "ada@example.com"),
     "account_name": ("Example Ltd", "Example Ltd"),
     "signing_algorithm": ("rs256", "RS256"),
+    "token_type_header": ("jwt", "JWT"),
     "secret_prefix": ("acme_", "acme_"),
     "restore_window": ("60", 60),
     "products": ('[{"name": "A", "audience": "urn:a"}]', None),

@@ -30,7 +30,7 @@ from clientry.http.cors import CorsPolicy
 from clientry.http.exchange import App
 from clientry.http.health import Readiness
 from clientry.http.oauth.token import TokenHandler
-from clientry.http.oauth.well_known import jwk_set_document, metadata_document
+from clientry.http.oauth.well_known import jwk_set_document, metadata_document, openid_configuration_document
 from clientry.http.pages.reference import Reference
 from clientry.http.refusals import Refusals
 from clientry.http.request_log import RequestLog
@@ -230,7 +230,8 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         logs: where each request has a line, None: nowhere.
     """
     settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
-    key_ring = await open_key_ring(storage, registry.keys.key_encryption_key, settings.signing_algorithm, clock, random)
+    kek, algorithm = registry.keys.key_encryption_key, settings.signing_algorithm
+    key_ring = await open_key_ring(storage, kek, algorithm, settings.token_type_header, clock, random)
     issuer = Issuer(url, registry.catalogue, settings.separate_audiences)
     readiness = Readiness(storage)
     uses = Uses()
@@ -250,6 +251,7 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),
+        openid_configuration=openid_configuration_document(url, registry.catalogue, key_ring),
         jwk_set=jwk_set_document(key_ring),
         reference=Reference(url, registry.catalogue),
         cors=_cors(settings),

@@ -1,4 +1,4 @@
-"""What a stranger finds out by itself: metadata (RFC 8414) and the JWK Set, and that both tell the truth."""
+"""What a stranger finds out by itself: metadata (RFC 8414), their alias, and the JWK Set, and that all tell the truth."""
 
 import json
 from collections.abc import Callable
@@ -11,11 +11,12 @@ import pytest
 from tests.support.registry import Credentials, Registry, access_token, token_part
 from tests.support.server import Server
 from tests.support.signing import newest_signing_key
-from tests.support.wire import TOKEN_PATH, Reply, ask_token, basic, send
+from tests.support.wire import TOKEN_PATH, Reply, ask_token, basic, bearer, send
 
 from clientry.records.signing_key import b64
 
 METADATA = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
 JWK_SET = "/.well-known/jwks.json"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SPOOFED = [
@@ -59,6 +60,18 @@ def test_m05_what_is_not_there_is_not_advertised(metadata: dict[str, Any]) -> No
     assert endpoints == {"token_endpoint", "jwks_uri", "service_documentation"}
     for name in endpoints:
         assert send(metadata[name], "GET", "").status == (405 if name == "token_endpoint" else 200)
+
+
+def test_the_alias_is_the_metadata_and_the_two_members_that_its_readers_need(
+    registry: Registry, client: Credentials, metadata: dict[str, Any]
+) -> None:
+    """Who looks for OpenID Connect Discovery finds the same, and what is required there; the algorithm is that of the tokens."""
+    reply = send(registry.url, "GET", OPENID)
+    algorithm = token_part(access_token(registry.url, client), 0)["alg"]
+    needed = {"subject_types_supported": ["public"], "id_token_signing_alg_values_supported": [algorithm]}
+    assert not set(needed) & set(metadata)
+    assert (reply.status, reply.one("Content-Type")) == (200, "application/json")
+    assert reply.json == {**metadata, **needed}
 
 
 def authenticate(method: str, url: str, client: Credentials) -> Reply:
@@ -147,7 +160,7 @@ def test_k01_the_jwk_set_is_public(registry: Registry) -> None:
     assert (header["kid"], header["alg"]) == (keys[0]["kid"], keys[0]["alg"])
 
 
-@pytest.mark.parametrize("path", [METADATA, JWK_SET])
+@pytest.mark.parametrize("path", [METADATA, OPENID, JWK_SET])
 def test_k03_documents_may_be_kept_and_asked_for_again(registry: Registry, path: str) -> None:
     """They say for how long, and whoever has the newest gets 304 without a body."""
     first = send(registry.url, "GET", path)
@@ -190,14 +203,18 @@ def test_j09_the_issuer_and_the_keys_outlive_a_restart(start_server: StartServer
     "issuer", ["https://auth.example/tenant1", "https://auth.example", "https://auth.example:8443/a/b"]
 )
 def test_m01_m02_an_issuer_of_ones_own(start_server: StartServer, issuer: str) -> None:
-    """A configured public URL is the issuer to the byte, and one with a path is found in the inserted form too."""
+    """A configured public URL is the issuer to the byte, and one with a path is found where its readers look for it."""
     with start_server(env={"CLIENTRY_PUBLIC_URL": issuer}) as server:
         path = urlsplit(issuer).path
         found = send(server.url, "GET", METADATA + path, SPOOFED)
         claims = token_part(access_token(server.url, server.admin), 1)
         assert (found.status, found.json["issuer"], found.json["token_endpoint"]) == (200, issuer, issuer + TOKEN_PATH)
         assert (claims["iss"], claims["aud"][0]) == (issuer, issuer)
-        assert send(server.url, "GET", METADATA + "/tenant2").status == 404
+        for alias in (OPENID, OPENID + path, path + OPENID):
+            reply = send(server.url, "GET", alias, SPOOFED)
+            assert (reply.status, reply.json["issuer"], reply.json["jwks_uri"]) == (200, issuer, issuer + JWK_SET)
+        for other in (METADATA + "/tenant2", OPENID + "/tenant2", "/tenant2" + OPENID):
+            assert send(server.url, "GET", other).status == 404
         reply = send(
             server.url, "GET", "/v1/ping", [("Authorization", f"Bearer {access_token(server.url, server.admin)}")]
         )
@@ -205,12 +222,15 @@ def test_m01_m02_an_issuer_of_ones_own(start_server: StartServer, issuer: str) -
 
 
 def test_j05_rs256_when_it_is_chosen(start_server: StartServer, free_port: int) -> None:
-    """RS256 with 3072 bits signs on request; after a change of algorithm the old tokens stay good and both keys are shown."""
+    """RS256 with 3072 bits signs on request, and is what verifiers see first; the old tokens and their key stay good."""
     with start_server(port=free_port) as first:
         data, old = first.data, access_token(first.url, first.admin)
     with start_server(data=data, port=free_port, env={"CLIENTRY_SIGNING_ALGORITHM": "RS256"}) as server:
         new = access_token(server.url, server.admin)
-        keys = {key["kid"]: key for key in send(server.url, "GET", JWK_SET).json["keys"]}
+        published = send(server.url, "GET", JWK_SET).json["keys"]
+        keys = {key["kid"]: key for key in published}
+        assert [key["alg"] for key in published] == ["RS256", "ES256"]
+        assert send(server.url, "GET", OPENID).json["id_token_signing_alg_values_supported"] == ["RS256"]
         assert token_part(new, 0)["alg"] == "RS256"
         key = jwt.PyJWK(keys[token_part(new, 0)["kid"]])
         assert key.key.key_size == 3072
@@ -219,6 +239,20 @@ def test_j05_rs256_when_it_is_chosen(start_server: StartServer, free_port: int) 
             assert send(server.url, "GET", "/v1/ping", [("Authorization", f"Bearer {token}")]).status == 200
             jwk = jwt.PyJWK(keys[token_part(token, 0)["kid"]])
             assert jwt.decode(token, jwk, algorithms=[jwk.algorithm_name], audience=server.url)["iss"] == server.url
+
+
+def test_j01_the_type_of_tokens_when_it_is_chosen(start_server: StartServer, free_port: int) -> None:
+    """Tokens are `at+jwt`; where `JWT` is chosen new ones say that and those of before stay good; where not, none is taken."""
+    env = {"CLIENTRY_TOKEN_TYPE_HEADER": "JWT"}
+    with start_server(port=free_port) as first:
+        data, old = first.data, access_token(first.url, first.admin)
+    with start_server(data=data, port=free_port, env=env) as chosen:
+        new = access_token(chosen.url, chosen.admin)
+        assert [token_part(token, 0)["typ"] for token in (old, new)] == ["at+jwt", "JWT"]
+        for token in (old, new):
+            assert send(chosen.url, "GET", "/v1/ping", [bearer(token)]).status == 200
+    with start_server(data=data, port=free_port) as again:
+        assert [send(again.url, "GET", "/v1/ping", [bearer(token)]).status for token in (old, new)] == [200, 401]
 
 
 def test_k05_private_keys_are_sealed_at_rest(start_server: StartServer) -> None:

@@ -19,7 +19,7 @@ from clientry.http.document import Document
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
 from clientry.http.health import Readiness
 from clientry.http.oauth.token import TokenHandler
-from clientry.http.oauth.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths
+from clientry.http.oauth.well_known import JWK_SET_PATH, TOKEN_PATH, metadata_paths, openid_configuration_paths
 from clientry.http.pages.reference import Reference
 from clientry.http.problems import Problems
 from clientry.http.routing import Routes
@@ -46,6 +46,7 @@ class Parts(Struct, frozen=True):
         accounts: the handlers of accounts.
         readiness: answers `/readyz`.
         metadata: the authorization server metadata.
+        openid_configuration: the same for who looks for OpenID Connect Discovery.
         jwk_set: the JWK Set.
         reference: the documents and pages.
         cors: who may read answers in a browser.
@@ -61,6 +62,7 @@ class Parts(Struct, frozen=True):
     products: ProductHandlers
     readiness: Readiness
     metadata: Document
+    openid_configuration: Document
     jwk_set: Document
     reference: Reference
     cors: CorsPolicy
@@ -135,6 +137,7 @@ def create_app(parts: Parts) -> App:
     reference = parts.reference
     documents: dict[str, Endpoint] = {
         **dict.fromkeys(metadata_paths(parts.public_url), parts.metadata),
+        **dict.fromkeys(openid_configuration_paths(parts.public_url), parts.openid_configuration),
         JWK_SET_PATH: parts.jwk_set,
         "/healthz": health.healthz,
         "/readyz": parts.readiness,

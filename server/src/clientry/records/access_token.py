@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Collection
-from typing import Annotated, Final
+from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,7 +14,20 @@ from clientry.records.client import Client
 from clientry.records.product import Catalogue
 from clientry.records.scope import RESOURCES, format_scope
 
-TYPE: Final = "at+jwt"
+
+class TokenType(StrEnum):
+    """What the header of an access token calls it (RFC 7519 section 5.1)."""
+
+    AT_JWT = "at+jwt"
+    """As RFC 9068 section 2.1 has it: no other kind of JWT can be taken for an access token."""
+    JWT = "JWT"
+    """As verifiers want it that know RFC 7519 alone."""
+
+    @property
+    def accepted(self) -> "tuple[TokenType, ...]":
+        """What is accepted where this one is issued: what RFC 9068 asks for always, so that tokens of before stay good."""
+        return tuple(dict.fromkeys((TokenType.AT_JWT, self)))
+
 
 NumericDate = Annotated[int, Meta(ge=0, lt=2**53)]
 """Seconds since the epoch, whole, and within what every JSON reader takes (RFC 7519 section 2)."""

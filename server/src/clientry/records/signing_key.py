@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct, structs
 
 from clientry.randomness import Random
-from clientry.records.access_token import TYPE
+from clientry.records.access_token import TokenType
 
 RSA_BITS: Final = 3072
 MAX_TOKEN_BYTES: Final = 8192
@@ -107,15 +107,18 @@ class SigningKey:
         self.date_created = date_created
         self.kid = thumbprint(self._public)
         self.public_jwk = {**_public_members(self._public), "use": "sig", "alg": self.algorithm.value, "kid": self.kid}
-        header = {"typ": TYPE, "alg": self.algorithm.value, "kid": self.kid}
-        self.header = b64(msgspec.json.encode(header))
+        self.header = self.header_of(TokenType.AT_JWT)
 
     def __repr__(self) -> str:
         return f"SigningKey(kid={self.kid!r}, algorithm={self.algorithm.value})"
 
-    def sign(self, payload: bytes) -> str:
-        """Return the JWS compact serialization of an access token with this payload."""
-        signed = self.header + b"." + b64(payload)
+    def header_of(self, typ: TokenType) -> bytes:
+        """Return the encoded header of the tokens of a type."""
+        return b64(msgspec.json.encode({"typ": typ.value, "alg": self.algorithm.value, "kid": self.kid}))
+
+    def sign(self, payload: bytes, header: bytes | None = None) -> str:
+        """Return the JWS compact serialization of an access token with this payload, under `self.header` or another one."""
+        signed = (header or self.header) + b"." + b64(payload)
         return (signed + b"." + b64(self._signature(signed))).decode()
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:
@@ -175,13 +178,26 @@ def unseal(stored: SealedKey, kek: KeyEncryptionKey) -> SigningKey:
 
 
 class KeyRing:
-    """Every key that tokens may be signed with, and the one that new tokens are."""
+    """Every key that tokens may be signed with, and the one that new tokens are.
 
-    def __init__(self, keys: Iterable[SigningKey], algorithm: Algorithm) -> None:
+    Args:
+        keys: the keys.
+        algorithm: of the one that signs: the newest of them.
+        typ: what the headers of new tokens say.
+    """
+
+    def __init__(self, keys: Iterable[SigningKey], algorithm: Algorithm, typ: TokenType = TokenType.AT_JWT) -> None:
         self.keys = tuple(sorted(keys, key=lambda key: (key.date_created, key.kid)))
         self.current = next(key for key in reversed(self.keys) if key.algorithm is algorithm)
-        self._by_header = {key.header: key for key in self.keys}
-        self.jwk_set = msgspec.json.encode({"keys": [key.public_jwk for key in self.keys]})
+        self._header = self.current.header_of(typ)
+        self._by_header = {key.header_of(accepted): key for key in self.keys for accepted in typ.accepted}
+        # The key that signs comes first: some verifiers look for keys of the first one's kind only.
+        published = sorted(self.keys, key=lambda key: key is not self.current)
+        self.jwk_set = msgspec.json.encode({"keys": [key.public_jwk for key in published]})
+
+    def sign(self, payload: bytes) -> str:
+        """Return a new access token with this payload."""
+        return self.current.sign(payload, self._header)
 
     def verify(self, token: str) -> bytes | None:
         """Return the payload of an access token that one of our keys signed, None for everything else.

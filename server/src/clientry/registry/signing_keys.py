@@ -3,6 +3,7 @@
 from clientry.clock import Clock
 from clientry.errors import ConfigurationError
 from clientry.randomness import Random
+from clientry.records.access_token import TokenType
 from clientry.records.signing_key import (
     Algorithm,
     KeyEncryptionKey,
@@ -18,11 +19,19 @@ from clientry.storage.forms import LOW_S
 
 
 async def open_key_ring(
-    storage: Storage, kek: KeyEncryptionKey, algorithm: Algorithm, clock: Clock, random: Random
+    storage: Storage, kek: KeyEncryptionKey, algorithm: Algorithm, typ: TokenType, clock: Clock, random: Random
 ) -> KeyRing:
     """Return every signing key, making the first one of an algorithm where there is none yet.
 
     Keys of another algorithm stay in the ring, so that tokens signed before a change of algorithm stay good.
+
+    Args:
+        storage: where they are.
+        kek: what they are encrypted under.
+        algorithm: of the one that signs.
+        typ: what the headers of new tokens say.
+        clock: dates a new key.
+        random: for its encryption.
 
     Raises:
         ConfigurationError: the key-encryption key does not open the keys.
@@ -37,7 +46,7 @@ async def open_key_ring(
         sealed = generate(algorithm, clock.now(), low_s=low_s).seal(kek, random)
         await storage.write(lambda transaction: _add_if_missing(transaction, sealed))
         keys = await storage.read(stored)
-    return KeyRing(keys, algorithm)
+    return KeyRing(keys, algorithm, typ)
 
 
 async def _add_if_missing(transaction: Transaction, sealed: SealedKey) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
+from clientry.records.access_token import TokenType
 from clientry.records.field import clean_email, clean_text
 from clientry.records.product import Product
 from clientry.records.signing_key import Algorithm
@@ -56,6 +57,7 @@ class Settings(Struct, frozen=True):
     owner_email: str
     account_name: str
     signing_algorithm: Algorithm
+    token_type_header: TokenType
     secret_prefix: str
     restore_window: int
     products: tuple[Product, ...]
@@ -141,6 +143,12 @@ SETTINGS: Final = (
     Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
     Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
     Setting("signing_algorithm", one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),
+    Setting(
+        "token_type_header",
+        one_of(TokenType),
+        TokenType.AT_JWT,
+        "What new tokens say that they are (typ): at+jwt (RFC 9068), or JWT for verifiers that know nothing else.",
+    ),
     Setting("secret_prefix", secret_prefix, "cs_", "What new client secrets start with."),
     Setting(
         "restore_window",

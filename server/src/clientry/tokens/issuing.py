@@ -86,7 +86,7 @@ class TokenEndpoint:
             await self._clock.sleep(min(ahead, 1))
             granted = await self._grant(request)
         claims = self._issuer.claims(granted, self._clock.now(), self._random)
-        token = self._key_ring.current.sign(access_token.encode(claims))
+        token = self._key_ring.sign(access_token.encode(claims))
         return TokenResponse(token, claims.exp - claims.iat, TOKEN_TYPE_BEARER, claims.scope)
 
     async def _grant(self, request: TokenRequest) -> Grant:
