@@ -13,7 +13,7 @@ SINCE ?= HEAD
 SAMPLE ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-faults test-failover test-model test-proxies fuzz mutants lint types layers check bench lock clean
+.PHONY: help setup run test test-faults test-failover test-model test-proxies test-integrators fuzz mutants lint types layers check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-failover: $(VENV)/.failover ## Kill, freeze, cut off and switch over the le
 
 test-proxies: $(VENV)/.dev ## Send the odd requests of the corpus through a real nginx and HAProxy, and let Java and curl ask (needs them)
 	$(BIN)/pytest tests/proxies $(PYTEST_ARGS)
+
+test-integrators: $(VENV)/.dev ## Try linters, generators and the guide's examples that need Node.js or Go
+	$(BIN)/pytest tests/integrators $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.fuzz ## Feed random bytes to the connection's state machine, guided by coverage (FUZZ=seconds)
 	$(BIN)/python -m tests.fuzz.connection -max_total_time=$(FUZZ)
