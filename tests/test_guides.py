@@ -1,7 +1,9 @@
 """The guides and the tutorial: every shell block as it is pasted, in its order, against a real server; and the example verifier."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,7 @@ clientry() {  # a guide that starts a server is answered by one on a free port w
   if [ "$1" != serve ]; then command clientry "$@"; return; fi
   served=$((${served:-0} + 1))
   CLIENTRY_DATA=served-$served CLIENTRY_PORT=0 command clientry "$@" > served-$served.log 2>&1 &
-  for _ in $(seq 300); do grep -q serving served-$served.log && break; kill -0 $!; sleep 0.1; done
+  for _ in $(seq 600); do grep -q serving served-$served.log && break; kill -0 $!; sleep 0.1; done
   grep serving served-$served.log
   kill $!
   wait $!
@@ -76,9 +78,18 @@ def pasted(text: str, directory: Path, server: Server, more: dict[str, str]) -> 
     assert re.findall(r"\S*(?:…|\bexample\.com)\S*", text) == []
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CLIENTRY_")}
     command = ["bash", "-c", TOOLS + text]
-    done = subprocess.run(command, cwd=directory, env=clean, check=False, capture_output=True, text=True, timeout=110)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    with (directory / "shown").open("w+") as shown:
+        shell = subprocess.Popen(command, cwd=directory, env=clean, stdout=shown, stderr=shown, start_new_session=True)
+        try:
+            code = shell.wait(110)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # what a guide started ends with it, whatever happened
+                os.killpg(shell.pid, signal.SIGKILL)
+            shell.wait()
+        shown.seek(0)
+        said = shown.read()
+    assert code == 0, said
+    return said
 
 
 @pytest.mark.parametrize("guide", GUIDES)
