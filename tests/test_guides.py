@@ -41,6 +41,7 @@ ELSEWHERE = {
     "sqlite:clientry-data/": "sqlite:restored/",
     "--port 8443": "",
     "/etc/clientry/": "./",
+    "/var/log/clientry/": "./",
     "https://auth.example.com": "https://auth.test",
     "ada@example.com": "ada@guides.test",
     "?sslmode=verify-full": "",
