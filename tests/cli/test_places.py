@@ -30,10 +30,10 @@ COMMANDS = list(commands(app))
 
 
 def needed(command: Any) -> list[str]:
-    """Return arguments for what a command cannot do without: every number is 1, every text the name of a file."""
+    """Return arguments for what a command cannot do without, and a name, so that an update has something to change."""
     arguments: list[str] = []
     for parameter in inspect.signature(command).parameters.values():
-        if parameter.default is not inspect.Parameter.empty:
+        if parameter.default is not inspect.Parameter.empty and parameter.name != "name":
             continue
         number, url = parameter.annotation in (int, list[int]), parameter.name in ("source", "target")
         value = "1" if number else "sqlite:x" if url else "x@b.example"
