@@ -9,9 +9,8 @@ from tests.storage.records import NOW, a_client, a_secret, an_account
 from clientry.background.housekeeping import BATCH, Housekeeping
 from clientry.randomness import SystemRandom
 from clientry.records.secret import ClientSecret
-from clientry.records.verifier import Pepper
 from clientry.registry.client_life import ClientLifecycle
-from clientry.registry.secrets import SecretRegistry
+from clientry.registry.secret_life import SecretLife
 from clientry.storage import SecretUse, Storage, Transaction
 from clientry.storage.sqlite import SqliteStorage
 from clientry.storage.sqlite.schema import migrate
@@ -49,7 +48,7 @@ def clock() -> Stopped:
 def housekeeping(storage: Storage, clock: Stopped) -> Housekeeping:
     random = SystemRandom()
     lifecycle = ClientLifecycle(storage, clock, random, restore_window=100_000)
-    secrets = SecretRegistry(storage, clock, random, Pepper(bytes(32)), "cs_")
+    secrets = SecretLife(storage, clock, random)
     return Housekeeping(storage, clock, lifecycle, secrets)
 
 

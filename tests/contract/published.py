@@ -18,7 +18,9 @@ from tests.support.registry import Registry
 from tests.support.wire import Reply, bearer
 
 DOCUMENT = with_departures(json.loads((Path(__file__).parents[2] / "contract" / "clients.openapi.json").read_text()))
-ADDITIONS = {"Client": {"enabled", "scopes", "token_lifetime", "expires_at", "labels"}}
+ADDITIONS = {
+    "Client": {"enabled", "scopes", "token_lifetime", "expires_at", "labels", "date_deleted", "restorable_until"},
+}
 CORS = (
     "Access-Control-Allow-Origin",
     "Access-Control-Allow-Methods",

@@ -1,6 +1,7 @@
 """Updating, locking, disabling and deleting: ruling 16, and what the document's own text promises."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,25 @@ from tests.contract.tenant import Tenant, new_tenant
 from tests.support.registry import Credentials
 from tests.support.server import Server
 from tests.support.wire import Reply, ask_token
+
+from clientry.http.api.accounts import UpdateAccount
+from clientry.http.api.clients import UpdateClient
+
+DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "contract" / "clientry.openapi.json").read_text())
+OTHER: dict[str, Any] = {
+    "name": "Other",
+    "locked": False,
+    "enabled": False,
+    "scopes": {"products": []},
+    "client_owner": "other@example.com",
+    "token_lifetime": 300,
+    "expires_at": "2090-01-31T09:30:00Z",
+    "labels": {"env": "prod"},
+    "friendly_name": "Other",
+    "owner_email": "other@example.com",
+    "status": "SUSPENDED",
+}
+"""For each field of an update a value that a new client or account does not have."""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +137,79 @@ def test_ruling_07_unlocking_what_was_never_locked_makes_it_false(tenant: Tenant
     client = tenant.registry.create(locked=None)
     assert tenant.registry.call("GET", f"/v1/clients/{client.client_id}").json["client"]["locked"] is None
     assert patch(tenant, client, {"locked": False}).json["client"]["locked"] is False
+
+
+def test_ruling_16_every_field_of_an_update_is_refused_while_locked(tenant: Tenant) -> None:
+    """Each field of the request's own type, set to something else: 409, but for unlocking and disabling; none of them is set."""
+    client = tenant.registry.create(locked=True)
+    path = f"/v1/clients/{client.client_id}"
+    before = tenant.registry.call("GET", path)
+    for field in UpdateClient.__struct_fields__:
+        reply = patch(tenant, client, {field: OTHER[field]})
+        if field in {"locked", "enabled"}:
+            assert reply.status == 200
+            tenant.registry.update(client.client_id, locked=False)
+            tenant.registry.update(client.client_id, enabled=True)
+            tenant.registry.update(client.client_id, locked=True)
+        else:
+            assert reply.status == 409, field
+        assert tenant.registry.call("GET", path).json == before.json
+
+
+def test_every_field_of_an_update_changes_the_etag(tenant: Tenant) -> None:
+    """Whatever is set, an answer before is told from one after; and who has the old one writes over nothing."""
+    client = tenant.registry.create(locked=None)
+    for field in UpdateClient.__struct_fields__:
+        before = tenant.registry.call("GET", f"/v1/clients/{client.client_id}").one("ETag")
+        changed = patch(tenant, client, {field: OTHER[field]})
+        assert (changed.status, changed.one("ETag") == before) == (200, False), field
+        assert tenant.registry.call("GET", f"/v1/clients/{client.client_id}").one("ETag") == changed.one("ETag")
+        assert patch(tenant, client, {"name": "Lost"}, ("If-Match", before)).status == 412
+
+
+def test_every_field_of_an_account_changes_its_etag(tenant: Tenant) -> None:
+    """Likewise."""
+    made = tenant.registry.call("POST", "/v1/accounts", {"friendly_name": "A", "owner_email": "a@example.com"})
+    path = f"/v1/accounts/{made.json['account']['id']}"
+    for field in UpdateAccount.__struct_fields__:
+        before = tenant.registry.call("GET", path).one("ETag")
+        changed = tenant.registry.call("PATCH", path, {field: OTHER[field]})
+        assert (changed.status, changed.one("ETag") == before) == (200, False), field
+
+
+def test_if_match_holds_wherever_it_is_documented(tenant: Tenant) -> None:
+    """Each operation that documents it is a 412 under another ETag, and changes nothing; under the current one it works."""
+    documented = [
+        (path, method, operation)
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))
+    ]
+    assert len(documented) >= 7
+    for path, method, operation in documented:
+        about = "account" if "{account_id}" in path else "client"
+        if about == "account":
+            body: object = DOCUMENT["components"]["schemas"]["CreateAccount"]["example"]
+            made = tenant.registry.call("POST", "/v1/accounts", body).json["account"]["id"]
+        else:
+            made = tenant.registry.create().client_id
+        where = path.format(client_id=made, account_id=made)
+        shown = f"/v1/{about}s/{made}"
+        current = tenant.registry.call("GET", shown)
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        content = None if schema is None else example(schema["$ref"])
+        for tag, good in (('"v99"', False), (current.one("ETag"), True)):
+            headers = [tenant.registry.bearer, ("If-Match", tag)]
+            headers += [] if content is None else [("Content-Type", "application/json")]
+            reply = send(tenant.registry.url, method.upper(), where, headers, content)
+            assert (reply.status < 300) if good else reply.status == 412, (path, method, reply)
+            if not good:
+                assert tenant.registry.call("GET", shown).body == current.body
+
+
+def example(reference: str) -> bytes:
+    """Return the example of a schema of our document."""
+    return json.dumps(DOCUMENT["components"]["schemas"][reference.rsplit("/", 1)[1]]["example"]).encode()
 
 
 def test_disabling_and_deleting_stop_tokens_at_once(server: Server, tenant: Tenant) -> None:

@@ -8,10 +8,16 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import Struct
 from tests.contract.published import send
 from tests.contract.tenant import Tenant, body, new_tenant
+from tests.support.registry import Credentials
 from tests.support.server import Server
-from tests.support.wire import Reply
+from tests.support.wire import Reply, ask_token
+
+from clientry.http.api.accounts import CreateAccount, UpdateAccount
+from clientry.http.api.clients import CreateClient, UpdateClient
+from clientry.http.api.secrets import ContainClient, CreateSecret
 
 PATH = "/v1/clients"
 JSON = ("Content-Type", "application/json")
@@ -73,6 +79,36 @@ def test_ruling_07_what_may_be_created(tenant: Tenant, fields: dict[str, Any], p
     assert client["name"] == fields.get("name", "contract").strip()
 
 
+def test_d9_a_client_is_created_with_the_additions_of_an_update(server: Server, tenant: Tenant) -> None:
+    """Each that is given is set from the first moment on, those left out have their defaults; the answer is the published one."""
+    given = {
+        "client_owner": " ada@example.com ",
+        "token_lifetime": "24h",
+        "expires_at": "2090-01-31T10:30:00+01:00",
+        "labels": {"team": "a", "env": "prod"},
+        "enabled": False,
+    }
+    kept = {
+        "client_owner": "ada@example.com",
+        "token_lifetime": 86_400,
+        "expires_at": "2090-01-31T09:30:00Z",
+        "labels": {"env": "prod", "team": "a"},
+        "enabled": False,
+    }
+    plain = tenant.registry.call("POST", PATH, body(expires_at=None, labels=None, enabled=True))
+    default = tenant.registry.call("GET", f"{PATH}/{plain.json['client_id']}").json["client"]
+    for names in [*([name] for name in given), list(given)]:
+        made = tenant.registry.call("POST", PATH, body(**{name: given[name] for name in names}))
+        assert made.status == 201
+        shown = tenant.registry.call("GET", f"{PATH}/{made.json['client_id']}")
+        own = {name: made.json[name] for name in ("client_id", "date_created")}
+        assert shown.json["client"] == {**default, **own, **{name: kept[name] for name in names}}
+        assert shown.one("ETag") == made.one("ETag")
+        form = Credentials(made.json["client_id"], made.json["client_secret"]).form
+        assert ask_token(server.url, form).status == (401 if "enabled" in names else 200)
+    assert set(given) == set(UpdateClient.__struct_fields__) - {"name", "locked", "scopes"}
+
+
 def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in body().items() if key != name}
 
@@ -106,9 +142,21 @@ BAD_BODIES: list[tuple[object, str]] = [
     (body(account_id=5), "account_id"),
     (body(client_type="admin"), "client_type"),
     (body(client_id="apiclient_x"), "client_id"),
-    (body(client_owner="a@b.example"), "client_owner"),
-    (body(enabled=False), "enabled"),
-    (body(token_lifetime=300), "token_lifetime"),
+    (body(client_owner="a"), "client_owner"),
+    (body(client_owner=None), "client_owner"),
+    (body(enabled=None), "enabled"),
+    (body(enabled=0), "enabled"),
+    (body(token_lifetime=299), "token_lifetime"),
+    (body(token_lifetime=None), "token_lifetime"),
+    (body(token_lifetime="2h"), "token_lifetime"),
+    (body(expires_at="2001-01-01T00:00:00Z"), "expires_at"),
+    (body(expires_at=4_000_000_000), "expires_at"),
+    (body(labels=[]), "labels"),
+    (body(labels={"a b": "x"}), "labels"),
+    (body(labels={"a": None}), "labels"),
+    (body(labels={f"k{number}": "v" for number in range(33)}), "labels"),
+    (body(resources=["clients:read"]), "resources"),
+    (body(version=1), "version"),
     (body(**{"näme\n": 1}), "n\\xe4me"),
     ([], "body"),
     (None, "body"),
@@ -141,6 +189,37 @@ def test_ruling_07_y01_to_y04_o08_bad_input_is_a_400_that_names_the_field(tenant
         assert reply.status == 400, content[:100]
         assert named in reply.json["message"], (content[:100], reply.json)
     assert count(tenant) == before
+
+
+REQUIRED: dict[str, dict[str, Any]] = {
+    "CreateClient": body(),
+    "CreateSecret": {"others_end_after": 0},
+    "CreateAccount": {"friendly_name": "A", "owner_email": "a@example.com"},
+}
+
+
+def test_y02_a_lone_surrogate_is_400_wherever_no_text_is_taken(tenant: Tenant) -> None:
+    """In the place of each field, of each operation with a body, and inside of those that hold others; nothing is a 500."""
+    client = tenant.registry.create().client_id
+    account = tenant.registry.call("POST", "/v1/accounts", {"friendly_name": "A", "owner_email": "a@example.com"})
+    places: tuple[tuple[str, str, type[Struct]], ...] = (
+        ("POST", PATH, CreateClient),
+        ("PATCH", f"{PATH}/{client}", UpdateClient),
+        ("POST", f"{PATH}/{client}/secrets", CreateSecret),
+        ("POST", f"{PATH}/{client}/contain", ContainClient),
+        ("POST", "/v1/accounts", CreateAccount),
+        ("PATCH", f"/v1/accounts/{account.json['account']['id']}", UpdateAccount),
+    )
+    for method, path, kind in places:
+        required = REQUIRED.get(kind.__name__, {})
+        for field in kind.__struct_fields__:
+            if field in {"account_id", "parent_id"}:
+                continue  # any other text is a 404 there
+            for odd in ("\ud800", ["\ud800"], {"\ud800": "\ud800"}, {"k": "\ud800"}, {"products": ["\ud800"]}):
+                reply = tenant.registry.call(method, path, {**required, field: odd})
+                assert (reply.status, reply.json["code"]) == (400, 40400), (path, field, odd)
+        for whole in ("\ud800", ["\ud800"]):
+            assert tenant.registry.call(method, path, whole).status == 400
 
 
 def test_ruling_07_an_account_that_is_not_yours_does_not_exist(server: Server, tenant: Tenant) -> None:

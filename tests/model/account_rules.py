@@ -75,7 +75,7 @@ class AccountRules(Tenants):
         reply = self.ask(node, token, "PATCH", f"/v1/accounts/{target.account_id}", changes[suspend])
         if not token.account.covers(target) or target.deleted:
             assert reply.status == 404
-        elif suspend and self.is_own(token, target):
+        elif suspend and (self.is_own(token, target) or (not target.suspended and self.world.loses_its_admins(target))):
             assert reply.status == 409
         else:
             assert reply.status == 200

@@ -85,6 +85,27 @@ class ClientRules(Tenants):
         assert [one["client_id"] for one in reply.json["clients"]] == [one.client_id for one in there]
         assert reply.json["meta"]["count"] == len(there)
 
+    @rule(node=node, who=pick, narrowed=pick)
+    def deleted_clients_are_listed(self, node: int, who: int, narrowed: int) -> None:
+        token = self.acting(node, who, narrowed)
+        if token is None:
+            return
+        reply = self.ask(node, token, "GET", "/v1/clients?page_size=1000&page_number=1&status=deleted")
+        there = [
+            (one, one.deleted_at)
+            for one in self.world.clients
+            if one.deleted_at is not None and self._is_restorable(token, one)
+        ]
+        there.sort(key=lambda pair: (pair[0].created, pair[0].client_id), reverse=True)
+        assert [(one["client_id"], one["date_deleted"], one["restorable_until"]) for one in reply.json["clients"]] == [
+            (one.client_id, rfc3339(at), rfc3339(at + WINDOW)) for one, at in there
+        ]
+        assert reply.json["meta"]["count"] == len(there)
+
+    def _is_restorable(self, token: Token, client: Client) -> bool:
+        kept = client.deleted_at is not None and client.deleted_at > int(self.now) - WINDOW and not client.purged
+        return kept and token.account.covers(client.account) and not client.account.deleted
+
     @rule(node=node, who=pick, narrowed=pick, client=pick, change=changes)
     def a_client_is_changed(self, node: int, who: int, narrowed: int, client: int, change: dict[str, Any]) -> None:
         self._change_client(node, who, narrowed, self.client_at(client), change)
@@ -147,9 +168,7 @@ class ClientRules(Tenants):
         ends = end if "expires_at" in wanted else target.expires_at
         if enabled and not target.enabled and ends is not None and self.now >= ends:
             return True
-        if target.enabled and enabled is False:
-            return self.world.is_last_admin(target)
-        return end is not None and target.expires_at is None and self.world.is_last_admin(target)
+        return (enabled is False or end is not None) and self.world.is_last_admin(target)
 
     @rule(node=node, who=pick, narrowed=pick, client=pick)
     def the_tokens_of_a_client_are_revoked(self, node: int, who: int, narrowed: int, client: int) -> None:

@@ -52,7 +52,9 @@ class Nodes:
             opened = open_registry(self._settings, create=number == 0, clock=self.clock)
             registry = await self._stack.enter_async_context(opened)
             if number == 0:
-                await install(registry.storage, self._settings, registry.keys, self.clock, registry.random)
+                made = await install(registry.storage, self._settings, registry.keys, self.clock, registry.random)
+                # From the root it could manage every account of a run, and nobody would ever be the last.
+                await registry.lifecycle.delete(self.operator, made.client_id)
             self.registries.append(registry)
             self.nodes.append(await assemble(registry, URL, None))
 

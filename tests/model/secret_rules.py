@@ -41,7 +41,7 @@ class SecretRules(Tenants):
         if not self.sees(token, target):
             assert reply.status == 404
             return
-        if target.locked or len(staying) >= 2:
+        if target.locked or len(staying) >= 2 or (ends_at is not None and self.world.is_last_admin(target)):
             assert reply.status == 409, reply
             return
         assert reply.status == 201, reply
@@ -69,12 +69,38 @@ class SecretRules(Tenants):
         live = target.live(self.now)
         if not self.sees(token, target) or known not in live:
             assert reply.status == 404
-        elif len(live) == 1 and target.enabled:
+        elif self._must_stay(target, [one for one in live if one is not known]):
             assert reply.status == 409
         else:
             assert reply.status == 204
             target.secrets = [one for one in target.secrets if one is not known]
             self._list(1 - node, token, target)
+
+    def _must_stay(self, target: Client, others: list[Secret]) -> bool:
+        """Tell whether a secret cannot be ended, because of which others there are."""
+        endless = any(one.expires_at is None for one in others)
+        return (not others and target.enabled) or (not endless and self.world.is_last_admin(target))
+
+    @rule(node=node, who=pick, narrowed=pick, client=pick, new=st.booleans())
+    def a_client_is_contained(self, node: int, who: int, narrowed: int, client: int, new: bool) -> None:
+        target = self.client_at(client)
+        self.hold_a_token(node, target)
+        token = self.acting(node, who, narrowed, target.account)
+        if token is None:
+            return
+        path = f"/v1/clients/{target.client_id}/contain"
+        reply = self.ask(node, token, "POST", path, {"new_secret": new})
+        if not self.sees(token, target):
+            assert reply.status == 404
+        elif target.locked if new else target is token.client or self.world.is_last_admin(target):
+            assert reply.status == 409
+        else:
+            assert reply.status == (201 if new else 200)
+            made = reply.json
+            self.world.revoke(client=target)
+            target.secrets = [Secret(made["secret_id"], made["client_secret"], int(self.now))] if new else []
+            if target is not token.client:
+                self._list(1 - node, token, target)
 
     @rule(node=node, who=pick, narrowed=pick, client=pick, seconds=st.sampled_from([0.0, 0.75, 30.0]))
     def a_new_secret_is_used(self, node: int, who: int, narrowed: int, client: int, seconds: float) -> None:

@@ -88,6 +88,13 @@ class Client:
         """Tell whether it gets tokens and answers."""
         return self.deleted_at is None and self.enabled and not self.has_expired(now) and not self.account.stopped
 
+    def can_manage(self) -> bool:
+        """Tell whether it can manage its account, and those below, for good."""
+        lasting = self.enabled and self.deleted_at is None and self.expires_at is None
+        return (
+            self.admin and lasting and not self.account.stopped and any(one.expires_at is None for one in self.secrets)
+        )
+
     def live(self, now: float) -> list[Secret]:
         """Return its live secrets, the oldest first."""
         found = [one for one in self.secrets if one.is_live(now)]
@@ -130,16 +137,22 @@ class World:
 
     # Who may
 
-    def in_tree(self, account: Account, *, admins: bool = False) -> list[Client]:
-        """Return the clients of a tree that are not deleted; `admins`: the enabled admin clients only."""
-        found = [one for one in self.clients if one.deleted_at is None and account.covers(one.account)]
-        return [one for one in found if one.admin and one.enabled] if admins else found
+    def in_tree(self, account: Account) -> list[Client]:
+        """Return the clients of a tree that are not deleted."""
+        return [one for one in self.clients if one.deleted_at is None and account.covers(one.account)]
+
+    def is_managed(self, accounts: list[Account], without: Client | None = None) -> bool:
+        """Tell whether somebody can manage one of these accounts for good; what is outside this world, nobody here stops."""
+        return any(one.can_manage() and one.account in accounts and one is not without for one in self.clients)
 
     def is_last_admin(self, client: Client) -> bool:
-        """Tell whether no other admin client would be left to manage the account of an enabled admin client; or none for good."""
-        left = [one for one in self.in_tree(client.account, admins=True) if one is not client]
-        left = [one for one in left if one.expires_at is None or client.expires_at is not None]
-        return client.admin and client.enabled and not client.account.stopped and not left
+        """Tell whether nobody could manage a client's account without it, and with it somebody can."""
+        return client.can_manage() and not self.is_managed(client.account.path, client)
+
+    def loses_its_admins(self, account: Account) -> bool:
+        """Tell whether nobody above an account could manage what somebody can who would be suspended with it."""
+        below = [one for one in self.accounts if account.covers(one)]
+        return not self.is_managed(account.path[1:]) and self.is_managed(below)
 
     # What changes do
 

@@ -21,7 +21,7 @@ REFUSALS_OF_PLAIN_HTTP = ("405", "409", "412", "413", "415", "429")
 def with_departures(published: Document) -> Document:
     """Return the published document as this server fulfils it."""
     document = copy.deepcopy(published)
-    for departure in (d1, d2, d3, d4, d5, d7, additions):
+    for departure in (d1, d2, d3, d4, d5, d7, d9, additions):
         departure(document)
     return document
 
@@ -69,6 +69,20 @@ def d7(document: Document) -> None:
     for operation in operations(document):
         for status in REFUSALS_OF_PLAIN_HTTP:
             operation["responses"][status] = operation["responses"]["400"]
+
+
+def d9(document: Document) -> None:
+    """Accept the additions of an update at creation."""
+    email = r"^[^\s\x00-\x1f\x7f-\x9f@\"(),:;<>\[\\\]]+@[^\s\x00-\x1f\x7f-\x9f@\"(),:;<>\[\\\]]+$"
+    seconds = {"type": "integer", "minimum": 300, "maximum": 63_072_000}
+    value = {"type": "string", "minLength": 1, "maxLength": 127, "pattern": r"^[^,\u0000-\u001f\u007f-\u009f]+$"}
+    document["components"]["schemas"]["CreateClient"]["properties"] |= {
+        "enabled": {"type": "boolean"},
+        "client_owner": {"type": "string", "maxLength": 254, "pattern": email},
+        "token_lifetime": {"oneOf": [seconds, {"type": "string", "enum": ["1h", "24h", "30d", "24mo"]}]},
+        "expires_at": {"type": "string", "format": "date-time", "nullable": True},
+        "labels": {"type": "object", "nullable": True, "additionalProperties": value},
+    }
 
 
 def additions(document: Document) -> None:

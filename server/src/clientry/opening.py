@@ -22,6 +22,7 @@ from clientry.records.product import Catalogue
 from clientry.registry.accounts import AccountRegistry
 from clientry.registry.client_life import ClientLifecycle
 from clientry.registry.clients import ClientRegistry
+from clientry.registry.secret_life import SecretLife
 from clientry.registry.secrets import SecretRegistry
 from clientry.settings import Settings
 from clientry.settings.database_url import Engine
@@ -42,6 +43,7 @@ class Registry(Struct, frozen=True):
         clients: operations on clients.
         lifecycle: their end and their return.
         secrets: operations on their secrets.
+        secret_life: how secrets end by themselves.
         accounts: operations on accounts.
     """
 
@@ -54,6 +56,7 @@ class Registry(Struct, frozen=True):
     clients: ClientRegistry
     lifecycle: ClientLifecycle
     secrets: SecretRegistry
+    secret_life: SecretLife
     accounts: AccountRegistry
 
 
@@ -100,6 +103,7 @@ async def open_registry(
             clients=ClientRegistry(storage, clock, random, keys.pepper, catalogue, settings.secret_prefix),
             lifecycle=ClientLifecycle(storage, clock, random, settings.restore_window),
             secrets=SecretRegistry(storage, clock, random, keys.pepper, settings.secret_prefix),
+            secret_life=SecretLife(storage, clock, random),
             accounts=AccountRegistry(storage, clock, random),
         )
     finally:

@@ -246,7 +246,7 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         clients=ClientHandlers(
             registry.clients, registry.lifecycle, registry.catalogue, pager, url, settings.body_timeout
         ),
-        secrets=SecretHandlers(registry.secrets, settings.body_timeout),
+        secrets=SecretHandlers(registry.secrets, registry.catalogue, settings.body_timeout),
         products=ProductHandlers(registry.catalogue),
         accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
         readiness=readiness,
@@ -260,8 +260,8 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
     return Node(
         app,
         readiness,
-        UseWriter(storage, registry.secrets, uses),
-        Housekeeping(storage, clock, registry.lifecycle, registry.secrets),
+        UseWriter(storage, registry.secret_life, uses),
+        Housekeeping(storage, clock, registry.lifecycle, registry.secret_life),
         FormWatch(storage),
     )
 

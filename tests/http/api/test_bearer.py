@@ -1,5 +1,6 @@
 """Who may call the registry: bearer tokens over real HTTP (RFC 6750), good, bad and bent."""
 
+import asyncio
 import base64
 import contextlib
 import copy
@@ -9,12 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
+from tests.contract.tenant import admin_of
+from tests.support.opened import storage_of
 from tests.support.registry import Credentials, Registry, access_token, token_part
 from tests.support.server import Server
 from tests.support.signing import twin
 from tests.support.wire import Reply, ask_token, bearer, send
 
 from clientry.records.signing_key import Algorithm, SigningKey, b64, generate
+from clientry.storage import Transaction
 
 PING = "/v1/ping"
 LIST = "/v1/clients?page_size=1&page_number=1"
@@ -286,3 +291,25 @@ def test_w04_the_other_spelling_of_a_token_is_refused(registry: Registry) -> Non
     """Whoever has a token can write its signature's twin: a second text for the same token, which is none here."""
     assert ping(registry, registry.token).status == 200
     invalid_token(ping(registry, twin(registry.token)))
+
+
+def test_a_scope_that_an_admin_client_lost_is_in_its_tokens_no_longer(server: Server, registry: Registry) -> None:
+    """A token from before grants what its client still holds, and nothing of what was taken from it."""
+    admin = admin_of(server, server.account_id)
+    token = access_token(registry.url, admin)
+    assert registry.call("GET", LIST, token=token).status == 200
+
+    async def body(transaction: Transaction) -> None:
+        old = await transaction.clients.get(admin.client_id)
+        assert old is not None
+        kept = tuple(scope for scope in old.resources if scope != "clients:read")
+        await transaction.clients.replace(old, structs.replace(old, version=old.version + 1, resources=kept))
+
+    async def take() -> None:
+        async with storage_of(server.data) as storage:
+            await storage.write(body)
+
+    asyncio.run(take())
+    reply = registry.call("GET", LIST, token=token)
+    assert (reply.status, 'scope="clients:read"' in reply.one("WWW-Authenticate")) == (403, True)
+    assert registry.call("GET", "/v1/accounts?page_size=1&page_number=1", token=token).status == 200

@@ -1,7 +1,6 @@
 """How clients are labelled, end by themselves, and come back after they were deleted."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from tests.conftest import StartServer
 from tests.contract.tenant import admin_of, new_tenant
 from tests.support.postgres import Postgres
 from tests.support.registry import Registry, access_token, token_part
-from tests.support.server import Server
+from tests.support.server import Server, clientry
 from tests.support.wire import ask_token
 
 
@@ -139,37 +138,19 @@ def test_what_is_no_end_is_refused(registry: Registry, end: object) -> None:
 
 
 def test_the_last_admin_client_gets_no_end(start_server: StartServer) -> None:
-    """Neither by itself nor by another one that would be the last: somebody must be left to manage the account."""
+    """Neither by itself nor by one below that would be the only help: somebody must be left in the account or above it."""
     server = start_server()
-    above = new_tenant(server)
-    tenant = new_tenant(server, above.account_id)
-    first, second = tenant.admin, admin_of(server, tenant.account_id)
-    own = tenant.registry.call("PATCH", f"/v1/clients/{first.client_id}", {"expires_at": after(60)})
+    first, second = server.admin, admin_of(server, server.account_id)
+    registry, below = Registry(server.url, second), new_tenant(server)
+    own = registry.call("PATCH", f"/v1/clients/{second.client_id}", {"expires_at": after(60)})
     assert own.status == 409
-    tenant.registry.update(second.client_id, expires_at=after(600))
-    tenant.registry.update(second.client_id, enabled=False)
-    last = above.registry.call("PATCH", f"/v1/clients/{first.client_id}", {"expires_at": after(60)})
-    assert last.status == 409
-    assert "last admin client" in last.json["message"]
-
-
-def test_of_the_admin_clients_of_an_account_one_has_no_end(server: Server) -> None:
-    """Of two at once one gets an end; the other gets none, and is neither disabled nor deleted, though one is left for a while."""
-    above = new_tenant(server)
-    tenant = new_tenant(server, above.account_id)
-    paths = [f"/v1/clients/{one.client_id}" for one in (tenant.admin, admin_of(server, tenant.account_id))]
-
-    def end(path: str) -> int:
-        return above.registry.call("PATCH", path, {"expires_at": after(600)}).status
-
-    with ThreadPoolExecutor(2) as pool:
-        ended = dict(zip(paths, pool.map(end, paths), strict=True))
-    assert sorted(ended.values()) == [200, 409]
-    ending, lasting = sorted(paths, key=lambda path: ended[path])
-    assert above.registry.call("PATCH", lasting, {"enabled": False}).status == 409
-    assert above.registry.call("DELETE", lasting).status == 409
-    assert above.registry.call("PATCH", ending, {"expires_at": after(60)}).status == 200
-    assert above.registry.call("DELETE", ending).status == 204
+    registry.update(first.client_id, expires_at=after(600))
+    acting = Registry(server.url, first)
+    for change in ({"expires_at": after(60)}, {"enabled": False}):
+        last = acting.call("PATCH", f"/v1/clients/{second.client_id}", change)
+        assert (last.status, "last admin client" in last.json["message"]) == (409, True)
+    assert acting.call("DELETE", f"/v1/clients/{second.client_id}").status == 409
+    acting.update(below.admin.client_id, enabled=False)
 
 
 # Restoring
@@ -194,6 +175,56 @@ def test_a_deleted_client_comes_back_as_it_was(registry: Registry) -> None:
     again = registry.call("POST", f"/v1/clients/{client.client_id}/restore")
     assert (again.status, again.json["client"]) == (200, before)
     assert registry.call("GET", "/v1/ping", token=fresh).status == 200
+
+
+def test_ruling_23_deleted_clients_are_listed_while_they_can_be_restored(server: Server) -> None:
+    """Newest first, with when they were deleted and until when they come back, in pages and by filters; of the own tree alone."""
+    tenant, other = new_tenant(server), new_tenant(server)
+    registry = tenant.registry
+    clients = [registry.create(name=f"gone {number}", labels={"n": f"v{number % 2}"}) for number in range(5)]
+    stranger = other.registry.create()
+    assert listed(registry, "status=deleted") == set()
+    for client in clients[:4]:
+        registry.delete(client.client_id)
+    other.registry.delete(stranger.client_id)
+    gone = {client.client_id for client in clients[:4]}
+    assert listed(registry, "status=deleted") == gone
+    assert listed(registry, "status=any") & gone == set()
+    assert listed(registry, "status=deleted&labels=n:v1&name=GONE") == {clients[1].client_id, clients[3].client_id}
+    assert listed(registry, "status=deleted&client_type=admin") == set()
+    assert listed(registry, f"status=deleted&account_id={other.account_id}") == set()
+    walked: list[dict[str, Any]] = []
+    path = "/v1/clients?page_size=3&page_number=1&status=deleted"
+    while path:
+        page = registry.call("GET", path).json
+        walked += page["clients"]
+        path = page["meta"]["next_page_url"].removeprefix(registry.url)
+    assert len(walked) == len(gone)
+    assert walked == sorted(walked, key=lambda one: (one["date_created"], one["client_id"]), reverse=True)
+    for one in walked:
+        deleted, until = (datetime.fromisoformat(one[name]) for name in ("date_deleted", "restorable_until"))
+        assert until - deleted == timedelta(days=30)
+        assert abs((datetime.now(UTC) - deleted).total_seconds()) < 60
+    back = registry.call("POST", f"/v1/clients/{clients[0].client_id}/restore").json["client"]
+    assert not {"date_deleted", "restorable_until"} & set(back)
+    assert listed(registry, "status=deleted") == gone - {clients[0].client_id}
+    printed = clientry("clients", "list", "--status", "deleted", "--account", tenant.account_id, data=server.data)
+    assert {one["client_id"] for one in printed["clients"]} == gone - {clients[0].client_id}
+    assert all(one["restorable_until"] for one in printed["clients"])
+
+
+def test_p01_nobody_restores_a_client_of_another_tenant(server: Server) -> None:
+    """Of another account, or of the one above, it is a 404 like one that never was, and stays deleted."""
+    above = new_tenant(server)
+    mine, other = new_tenant(server, above.account_id), new_tenant(server)
+    never = mine.registry.call("POST", "/v1/clients/apiclient_" + "0" * 26 + "/restore")
+    for owner in (above, other):
+        client = owner.registry.create()
+        owner.registry.delete(client.client_id)
+        reply = mine.registry.call("POST", f"/v1/clients/{client.client_id}/restore")
+        assert (reply.status, reply.steady) == (404, never.steady)
+        assert owner.registry.call("GET", f"/v1/clients/{client.client_id}").status == 404
+        assert owner.registry.call("POST", f"/v1/clients/{client.client_id}/restore").status == 200
 
 
 def test_a_client_of_a_deleted_account_does_not_come_back(registry: Registry) -> None:

@@ -5,11 +5,13 @@ from msgspec import structs
 from tests.storage.conformance.steps import EVERYTHING, add_accounts, add_clients, count, delete, listed, page, replace
 from tests.storage.records import NOW, a_client, a_secret, an_account
 
+from clientry.records.account import Account
 from clientry.records.client import Client, ClientType
 from clientry.storage import (
     AccountFilter,
     AlreadyTaken,
     ClientFilter,
+    ClientStatus,
     LostUpdate,
     Slice,
     Snapshot,
@@ -155,6 +157,38 @@ async def test_a_deleted_client_is_restored_or_purged(storage: Storage) -> None:
         await storage.write(lambda transaction: transaction.clients.restore(back, structs.replace(back, version=3)))
     with pytest.raises(AlreadyTaken):
         await add_clients(storage, client)
+
+
+async def test_deleted_clients_are_listed_while_they_can_be_restored(storage: Storage) -> None:
+    """With the second of their deletion, those of the tree alone; not one that was purged, is back, or whose account is gone."""
+    root = an_account()
+    tenant, other = an_account(root), an_account(root)
+    below, emptied = an_account(tenant), an_account(tenant)
+    homes = (root, tenant, below, other, emptied, tenant, tenant)
+    clients = [a_client(home, date_created=NOW + number) for number, home in enumerate(homes)]
+    await add_accounts(storage, root, tenant, other, below, emptied)
+    await add_clients(storage, *clients)
+    for client in clients[:-1]:
+        await delete(storage, client)
+    await storage.write(lambda transaction: transaction.accounts.delete(emptied, NOW))
+    back = clients[5]
+    await storage.write(lambda transaction: transaction.clients.restore(back, structs.replace(back, version=2)))
+
+    async def deleted(within: Account | None, exactly: Account | None = None, since: int = NOW - 1) -> list[Client]:
+        tree, one = (None if account is None else account.account_id for account in (within, exactly))
+        wanted = ClientFilter(tree, one, status=ClientStatus.DELETED, deleted_since=since)
+        found = (await page(storage, wanted, Start(), 99)).items
+        assert len(found) == await count(storage, wanted)
+        return list(found)
+
+    gone = [structs.replace(client, deleted_at=NOW) for client in clients]
+    assert await deleted(None) == [gone[3], gone[2], gone[1], gone[0]]
+    assert await deleted(tenant) == [gone[2], gone[1]]
+    assert await deleted(tenant, tenant) == [gone[1]]
+    assert await deleted(tenant, other) == []
+    assert await deleted(None, since=NOW) == []
+    await storage.write(lambda transaction: transaction.clients.purge(NOW + 99, NOW, 9))
+    assert await deleted(None) == []
 
 
 async def test_clients_whose_end_has_come_are_found(storage: Storage) -> None:

@@ -12,8 +12,10 @@ from clientry.records.client import Client
 from clientry.storage import (
     ClientFilter,
     ClientStatus,
+    Listable,
     Position,
     Slice,
+    Snapshot,
     Start,
     Storage,
     Transaction,
@@ -50,11 +52,16 @@ async def delete(storage: Storage, client: Client) -> None:
 
 
 async def count(storage: Storage, wanted: ClientFilter) -> int:
-    return await storage.read(lambda snapshot: snapshot.clients.count(wanted))
+    return await storage.read(lambda snapshot: source(snapshot, wanted).count(wanted))
 
 
 async def page(storage: Storage, wanted: ClientFilter, start: Start, limit: int) -> Slice[Client]:
-    return await storage.read(lambda snapshot: snapshot.clients.slice(wanted, start, limit))
+    return await storage.read(lambda snapshot: source(snapshot, wanted).slice(wanted, start, limit))
+
+
+def source(snapshot: Snapshot, wanted: ClientFilter) -> Listable[ClientFilter, Client]:
+    """Return where the clients of a filter are listed."""
+    return snapshot.deleted_clients if wanted.status is ClientStatus.DELETED else snapshot.clients
 
 
 async def listed(storage: Storage, wanted: ClientFilter) -> list[str]:

@@ -13,7 +13,7 @@ from clientry.clock import Clock
 from clientry.errors import StorageUnavailable
 from clientry.records.secret import DAY
 from clientry.registry.client_life import ClientLifecycle
-from clientry.registry.secrets import SecretRegistry
+from clientry.registry.secret_life import SecretLife
 from clientry.storage import Storage, Transaction
 
 INTERVAL: Final = 60.0
@@ -32,7 +32,7 @@ class Housekeeping:
         storage: Storage,
         clock: Clock,
         clients: ClientLifecycle,
-        secrets: SecretRegistry,
+        secrets: SecretLife,
         interval: float = INTERVAL,
     ) -> None:
         self._storage = storage

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from clientry.errors import StorageUnavailable
-from clientry.registry.secrets import SecretRegistry
+from clientry.registry.secret_life import SecretLife
 from clientry.storage import Storage
 from clientry.tokens.uses import Uses
 
@@ -32,7 +32,7 @@ class UseWriter:
         uses: what was noted.
     """
 
-    def __init__(self, storage: Storage, secrets: SecretRegistry, uses: Uses) -> None:
+    def __init__(self, storage: Storage, secrets: SecretLife, uses: Uses) -> None:
         self._storage = storage
         self._secrets = secrets
         self._uses = uses

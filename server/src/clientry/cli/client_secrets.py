@@ -1,4 +1,4 @@
-"""`clientry clients rotate`, `secrets` and `end-secret`: the operator's commands on the secrets of a client."""
+"""`clientry clients rotate`, `secrets`, `end-secret` and `contain`: the operator's commands on the secrets of a client."""
 
 import asyncio
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 from cyclopts import App
 
-from clientry.cli.clients import FLAGS, with_registry
+from clientry.cli.clients import FLAGS, show_client, with_registry
 from clientry.cli.flags import settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.cli.registry import as_operator
@@ -14,13 +14,14 @@ from clientry.http.api.representations import created_secret_body, encode, shown
 from clientry.opening import Registry
 from clientry.records.field import clean_duration
 from clientry.records.secret import MAX_OVERLAP, MIN_SILENCE
-from clientry.registry.secrets import NewSecret
+from clientry.registry.secrets import CreatedSecret, NewSecret
 from clientry.settings import load
 
 
 def register(app: App) -> None:
     """Add the commands to those on clients."""
     app.command(rotate)
+    app.command(contain)
     app.command(list_secrets, name="secrets")
     app.command(end_secret, name="end-secret")
 
@@ -54,14 +55,38 @@ def rotate(
     )
 
     async def body(registry: Registry) -> None:
-        created = await registry.secrets.create(as_operator(registry), client_id, new)
-        if json:
-            print_json(encode(created_secret_body(created)))
-            return
-        say(f"A new secret of {client_id}, shown this once:")
-        sys.stdout.write(created.client_secret + "\n")
+        _print_secret(await registry.secrets.create(as_operator(registry), client_id, new), as_json=json)
 
     asyncio.run(with_registry(load(flags).settings, body))
+
+
+@settings_flags(*FLAGS)
+def contain(client_id: str, /, *, new_secret: bool = False, json: bool = False, **flags: Any) -> None:
+    """Stop a leak: end every secret of a client and revoke every token, at once; also while it is locked.
+
+    Args:
+        client_id: which one.
+        new_secret: give it a new secret, which is shown this once; not while it is locked.
+        json: print what the API answers.
+        flags: settings.
+    """
+
+    async def body(registry: Registry) -> None:
+        contained = await registry.secrets.contain(as_operator(registry), client_id, new_secret=new_secret)
+        if contained.created is not None:
+            _print_secret(contained.created, as_json=json)
+        else:
+            show_client(registry, contained.client, as_json=json)
+
+    asyncio.run(with_registry(load(flags).settings, body))
+
+
+def _print_secret(created: CreatedSecret, *, as_json: bool) -> None:
+    if as_json:
+        print_json(encode(created_secret_body(created)))
+        return
+    say(f"A new secret of {created.kept.client_id}, shown this once:")
+    sys.stdout.write(created.client_secret + "\n")
 
 
 @settings_flags(*FLAGS)

@@ -11,7 +11,7 @@ from clientry.cli.output import print_fields, print_json, print_table
 from clientry.cli.registry import as_operator, page_request, print_page, rows_of
 from clientry.clock import rfc3339
 from clientry.http.api.pagination import ListQuery
-from clientry.http.api.representations import client_body, encode
+from clientry.http.api.representations import ClientBody, client_body, encode
 from clientry.opening import Registry, open_registry
 from clientry.records.caller import Caller
 from clientry.records.client import Client, ClientChange, ClientType
@@ -21,7 +21,9 @@ from clientry.storage import ClientFilter, ClientStatus
 
 FLAGS = (*PLACES, "secret_prefix", "products", "public_url", "host", "port")
 
-app = App(name="clients", help="List, show, create, update, rotate, disable, enable, delete and restore clients.")
+app = App(
+    name="clients", help="List, show, create, update, rotate, contain, disable, enable, delete and restore clients."
+)
 
 
 @app.command(name="list")
@@ -48,7 +50,7 @@ def list_clients(
         account: only clients of exactly this account.
         name: only clients whose name contains this text, whatever its case.
         client_owner: only clients of this owner.
-        status: only those in this state.
+        status: only those in this state; deleted: those that can be restored.
         labels: only clients with these labels, such as env:prod,team:billing.
         json: print what the API answers.
         flags: settings.
@@ -78,9 +80,15 @@ def list_clients(
 
 async def _list(settings: Settings, wanted: ClientFilter, query: ListQuery, *, as_json: bool) -> None:
     async with open_registry(settings) as registry:
-        listing = await registry.clients.list(as_operator(registry), wanted, page_request(query.size, query.number))
+        lifecycle, page = registry.lifecycle, page_request(query.size, query.number)
+        find = lifecycle.list_deleted if wanted.status is ClientStatus.DELETED else registry.clients.list
+        listing = await find(as_operator(registry), wanted, page)
         if as_json:
-            await print_page(registry, query, listing, "clients", lambda row: client_body(row, registry.catalogue))
+
+            def body(client: Client) -> ClientBody:
+                return client_body(client, registry.catalogue, lifecycle.restorable_until(client))
+
+            await print_page(registry, query, listing, "clients", body)
             return
         rows = [_row(client) for client in await rows_of(listing)]
         print_table(
@@ -117,18 +125,23 @@ def print_client(
 ) -> None:
     """Do something as the operator that returns a client, and print the client."""
 
-    async def run(registry: Registry) -> None:
-        client = await operation(registry, as_operator(registry))
-        body = client_body(client, registry.catalogue)
-        if as_json:
-            print_json(b'{"client":' + encode(body) + b"}")
-            return
-        print_fields("Client", body)
+    async def body(registry: Registry) -> None:
+        show_client(registry, await operation(registry, as_operator(registry)), as_json=as_json)
 
-    asyncio.run(with_registry(settings, run))
+    asyncio.run(with_registry(settings, body))
+
+
+def show_client(registry: Registry, client: Client, *, as_json: bool) -> None:
+    """Print a client."""
+    body = client_body(client, registry.catalogue)
+    if as_json:
+        print_json(b'{"client":' + encode(body) + b"}")
+        return
+    print_fields("Client", body)
 
 
 def _row(client: Client) -> tuple[str, ...]:
-    state = ("enabled" if client.enabled else "disabled") + (", locked" if client.locked else "")
+    switch = "deleted" if client.deleted_at is not None else "enabled" if client.enabled else "disabled"
+    state = switch + (", locked" if client.locked else "")
     kind = client.client_type.value
     return client.client_id, client.name, kind, state, client.client_owner, rfc3339(client.date_created)

@@ -13,7 +13,7 @@ from clientry.http.api.clients import ClientHandlers, CreateClient, UpdateClient
 from clientry.http.api.idempotency import CallerEndpoint, Idempotency
 from clientry.http.api.products import ProductHandlers
 from clientry.http.api.representations import AccountBody, ClientBody, CreatedBody, CreatedSecretBody, ShownSecretBody
-from clientry.http.api.secrets import CreateSecret, SecretHandlers
+from clientry.http.api.secrets import ContainClient, CreateSecret, SecretHandlers
 from clientry.http.cors import Cors, CorsPolicy
 from clientry.http.document import Document
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Receive, Scope, Send
@@ -108,6 +108,7 @@ def operations(parts: Parts) -> tuple[Operation, ...]:
         Operation(
             "createSecret", "POST", one + "/secrets", secrets.create, CLIENTS_WRITE, CreateSecret, CreatedSecretBody
         ),
+        Operation("containClient", "POST", one + "/contain", secrets.contain, CLIENTS_WRITE, ContainClient, ClientBody),
         Operation("deleteSecret", "DELETE", one + "/secrets/{secret_id}", secrets.delete, CLIENTS_WRITE),
         Operation("listAccount", "GET", "/v1/accounts", accounts.list, ACCOUNTS_READ, None, AccountBody),
         Operation("createAccount", "POST", "/v1/accounts", accounts.create, ACCOUNTS_WRITE, CreateAccount, AccountBody),

@@ -3,7 +3,7 @@
 import json
 import re
 from decimal import Decimal
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -32,7 +32,9 @@ _NAMES: Final = {
 }
 
 
-async def read_json(scope: Scope, receive: Receive, kind: type[T], within: float, types: frozenset[str]) -> T:
+async def read_json(
+    scope: Scope, receive: Receive, kind: type[T], within: float, types: frozenset[str], *, absent: T | None = None
+) -> T:
     """Return the request's body as a value of `kind`.
 
     Args:
@@ -41,6 +43,7 @@ async def read_json(scope: Scope, receive: Receive, kind: type[T], within: float
         kind: a Struct that forbids unknown fields.
         within: seconds that the body may take to arrive.
         types: the media types that it may have.
+        absent: what no body at all means, None: there must be one.
 
     Raises:
         PayloadTooLarge: it is too large.
@@ -48,6 +51,8 @@ async def read_json(scope: Scope, receive: Receive, kind: type[T], within: float
         BadRequest: it is no JSON, repeats a key, or is not of this kind.
     """
     body = await read_body(scope, receive, within)
+    if not body and absent is not None:
+        return absent
     media_type, parameters = content_type(scope)
     if media_type not in types or not is_utf8(parameters):
         raise UnsupportedMediaType(f"The body must be {' or '.join(sorted(types))} in UTF-8.")
@@ -56,6 +61,9 @@ async def read_json(scope: Scope, receive: Receive, kind: type[T], within: float
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as problem:
         _explain(str(problem))
+    except UnicodeEncodeError:
+        # The validator cannot even write its complaint about a text with lone surrogates: it is asked once more without them.
+        _refuse(_without_surrogates(value), kind)
 
 
 def content_type(scope: Scope) -> tuple[str, list[str]]:
@@ -116,6 +124,24 @@ def _number(text: str) -> int | float:
     """Return a number that is written with a fraction or an exponent, as a whole one where it is exactly that."""
     value = float(text)
     return int(value) if value.is_integer() and Decimal(text) == value else value
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(member) for member in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: _without_surrogates(member) for key, member in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def _refuse(value: object, kind: type[object]) -> NoReturn:
+    try:
+        msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as problem:
+        _explain(str(problem))
+    raise BadRequest("The body holds a lone surrogate.")
 
 
 def _no_constant(name: str) -> NoReturn:

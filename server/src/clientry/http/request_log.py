@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import structlog
 
+from clientry.errors import RegistryError
 from clientry.http.addresses import Proxies, peer_address
-from clientry.http.exchange import App, Headers, Message, Receive, Scope, Send, header_values
+from clientry.http.exchange import AnswerInterrupted, App, Headers, Message, Receive, Scope, Send, header_values
 from clientry.process.logs import AccessEntry, Logs
 from clientry.randomness import Random
 
@@ -117,6 +118,9 @@ def _shown(path: str) -> str:
 
 def _report(problem: Exception, request_id: str) -> None:
     """Log where it happened, and not what it says: an exception's text may hold what the request held."""
+    if isinstance(problem, AnswerInterrupted) and isinstance(problem.__cause__, RegistryError):
+        _log.info("answer was broken off", reason=problem.__cause__.title, request_id=request_id)
+        return
     frames = traceback.extract_tb(problem.__traceback__)
     places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     _log.error("unexpected failure", kind=type(problem).__name__, places=places, request_id=request_id)

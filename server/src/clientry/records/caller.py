@@ -61,6 +61,10 @@ class Operator(_Asking, frozen=True, kw_only=True):
     def require(self, scope: str) -> None:
         """Refuse nothing: it holds every scope."""
 
+    def missing(self, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of these global-resource scopes it does not hold: none."""
+        return ()
+
     def products(self, catalogue: Catalogue) -> tuple[str, ...]:
         """Return the products that it may grant: every one."""
         return catalogue.names
@@ -92,6 +96,10 @@ class Itself(_Asking, frozen=True, kw_only=True):
     def require(self, scope: str) -> None:
         """Refuse: it was asked by nobody, and so nobody's scopes count."""
         raise AccessDenied(f"The scope {scope} is held by clients.", missing_scope=scope)
+
+    def missing(self, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of these global-resource scopes it does not hold: all of them."""
+        return scopes
 
     def products(self, catalogue: Catalogue) -> tuple[str, ...]:
         """Return the products that it may grant: none."""
@@ -143,6 +151,10 @@ class ClientCaller(_Asking, frozen=True, kw_only=True):
             )
         if scope not in self.scopes:
             raise AccessDenied(f"The access token needs the scope {scope}.", missing_scope=scope)
+
+    def missing(self, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of these global-resource scopes its token does not grant, whatever the client is registered for."""
+        return tuple(scope for scope in scopes if scope not in self.scopes)
 
     def products(self, catalogue: Catalogue) -> tuple[str, ...]:
         """Return the products that it may grant: those it is registered for, whatever its token says (ruling 9)."""

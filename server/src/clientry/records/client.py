@@ -46,6 +46,7 @@ class Client(Struct, frozen=True):
         expires_at: the first second at which it gets no tokens and no answers, None: it has no end.
         labels: pairs of key and value, in the order of the keys.
         account_cutoff: the latest cutoff of the accounts on its path; read with one client, 0 in lists, never written.
+        deleted_at: the second at which it was deleted, None: it was not; read in lists of deleted clients, never written.
     """
 
     client_id: str
@@ -65,6 +66,7 @@ class Client(Struct, frozen=True):
     expires_at: int | None = None
     labels: tuple[tuple[str, str], ...] = ()
     account_cutoff: int = 0
+    deleted_at: int | None = None
 
     @property
     def cutoff(self) -> int:
@@ -147,6 +149,13 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     if new.enabled and not client.enabled and new.has_expired(now):
         raise Conflict("The client has expired. Set expires_at to a later time, or to null, together with enabled.")
     return new
+
+
+def empowers(old: Client, new: Client) -> bool:
+    """Tell whether a change revives or prolongs what a client may do, or puts it into other hands (ruling 18)."""
+    revived = new.enabled and not old.enabled
+    prolonged = old.expires_at is not None and (new.expires_at is None or new.expires_at > old.expires_at)
+    return revived or prolonged or new.client_owner != old.client_owner
 
 
 def tokens_revoked(client: Client, now: float) -> Client:

@@ -25,22 +25,36 @@ class AnsweredBefore(Exception):
     """The very same request has been answered already; nothing was changed."""
 
 
+class Target(Struct, frozen=True, array_like=True):
+    """What a change is about: what its caller must see, and hold, also when the kept answer is asked for again.
+
+    Attributes:
+        client_id: a client, None: it is about none.
+        account_id: an account, None: it is about none.
+        empowers: whether the answer gives away, or revives, what the client may do.
+    """
+
+    client_id: str | None = None
+    account_id: str | None = None
+    empowers: bool = False
+
+
 class Once(Struct, frozen=True):
     """A change that is to be made once.
 
     Attributes:
         digest: names the request; from it neither the caller's key nor the answer can be learned.
-        seal: makes what is kept from what the operation returns.
+        seal: makes what is kept from what the operation returns, and what it was about.
     """
 
     digest: bytes
-    seal: Callable[[Any], bytes]
+    seal: Callable[[Any, Target], bytes]
 
     def after(self, render: Callable[[Any], Any]) -> "Once":
         """Return the same, with what the operation returns rendered before it is sealed."""
 
-        def seal(result: Any) -> bytes:
-            return self.seal(render(result))
+        def seal(result: Any, about: Target) -> bytes:
+            return self.seal(render(result), about)
 
         return structs.replace(self, seal=seal)
 

@@ -8,7 +8,7 @@ import re
 import zlib
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from clientry.randomness import Random
 
@@ -66,6 +66,13 @@ class ClientSecret(Struct, frozen=True):
         """Tell whether its grace period begins with a use of another one."""
         return self.grace is not None and self.is_older(used)
 
+    def begun(self, at: int) -> "ClientSecret":
+        """Return the secret with its grace period begun at this second; its end is never put off."""
+        end = at + (self.grace or 0)
+        return structs.replace(
+            self, grace=None, expires_at=end if self.expires_at is None else min(end, self.expires_at)
+        )
+
     @property
     def described(self) -> dict[str, object]:
         """What the audit trail says of it."""
@@ -111,6 +118,15 @@ def verdict(used: UsedSecret, live: tuple[UsedSecret, ...], now: float) -> Verdi
     if used.last_used_at is not None and used.last_used_at > now - DAY:
         return Verdict(safe=False, reason="It was used in the last 24 hours.")
     return Verdict(safe=True, reason="It was not used in the last 24 hours, and the newer secret is in use.")
+
+
+def is_retired(used: UsedSecret, live: tuple[UsedSecret, ...], now: float) -> bool:
+    """Tell whether one of a client's live secrets was silent for as long as it may be, while a newer one is in use."""
+    newer = [other for other in live if used.kept.is_older(other.kept)]
+    if used.kept.silence is None or all(other.last_used_at is None for other in newer):
+        return False
+    silent_since = max(used.last_used_at or 0, *(other.kept.date_created for other in newer))
+    return now >= silent_since + used.kept.silence
 
 
 def generate(random: Random, prefix: str = DEFAULT_PREFIX) -> str:

@@ -9,19 +9,23 @@ from clientry.records import audit_event
 from clientry.records.account import MAX_DEPTH, Account, AccountChange, AccountStatus, changed, tokens_revoked
 from clientry.records.caller import Caller
 from clientry.records.field import clean_email, clean_text
+from clientry.records.idempotency import Target
 from clientry.records.identifier import ACCOUNT_PREFIX, is_id, new_id
-from clientry.records.scope import ACCOUNTS_READ, ACCOUNTS_WRITE
+from clientry.records.scope import ACCOUNTS_READ, ACCOUNTS_WRITE, RESOURCES
 from clientry.registry import operation
+from clientry.registry.last_admin import keep_an_admin_above
 from clientry.registry.listing import Listed, Listing, PageRequest, open_listing
 from clientry.registry.operation import (
     Deed,
     account_in_tree,
     audited,
     draw_occasion,
+    ensure_holds,
+    ensure_still_valid,
     existing_account,
     visible_account,
 )
-from clientry.storage import AccountFilter, ClientFilter, ClientStatus, Position, Storage, Transaction
+from clientry.storage import AccountFilter, ClientFilter, ClientStatus, Position, Snapshot, Storage, Transaction
 
 
 class NewAccount(Struct, frozen=True):
@@ -54,7 +58,12 @@ class AccountRegistry:
         """
         caller.require(ACCOUNTS_READ)
         narrowed = structs.replace(wanted, within=caller.root)
-        return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.accounts, position), page)
+
+        async def permit(snapshot: Snapshot) -> None:
+            await ensure_still_valid(caller, snapshot, self._clock.now())
+
+        listed = Listed(narrowed, lambda snapshot: snapshot.accounts, position, permit)
+        return await open_listing(self._storage, listed, page)
 
     async def get(self, caller: Caller, account_id: str) -> Account:
         """Return one account.
@@ -80,6 +89,7 @@ class AccountRegistry:
         owner_email = clean_email("owner_email", new.owner_email)
         occasion = draw_occasion(self._clock, self._random)
         account_id = new_id(ACCOUNT_PREFIX, self._clock, self._random)
+        above = caller.root if new.parent_id is None else new.parent_id
 
         async def body(transaction: Transaction) -> Account:
             parent = await _parent(caller, transaction, new.parent_id)
@@ -96,7 +106,7 @@ class AccountRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return account
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(account_id=above), body)
 
     async def update(
         self, caller: Caller, account_id: str, change: AccountChange, if_match: frozenset[int] | None = None
@@ -110,10 +120,11 @@ class AccountRegistry:
             if_match: the versions that the account may have, None: any.
 
         Raises:
-            AccessDenied: the caller is no admin client with `accounts:write`.
+            AccessDenied: the caller is no admin client with `accounts:write`; or another owner is set and its token lacks a global
+                resource.
             NotFound: there is no such account, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is the caller's own, and would be suspended.
+            Conflict: it would be suspended, and is the caller's own, or nobody above could manage it: see `keep_an_admin_above`.
         """
         caller.require(ACCOUNTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
@@ -123,6 +134,10 @@ class AccountRegistry:
             if change.status is AccountStatus.SUSPENDED and _is_own(caller, old):
                 raise Conflict("An account cannot suspend itself: that is for the account above it.")
             new = changed(old, change, occasion.now)
+            if new.status is AccountStatus.SUSPENDED and old.status is AccountStatus.ACTIVE:
+                await keep_an_admin_above(caller, transaction, old)
+            if new.owner_email != old.owner_email:
+                ensure_holds(caller, RESOURCES)  # an account's owner may do everything in it
             # Also where nothing differs, so that the answer waits for the replica: see the update of a client.
             await transaction.accounts.replace(old, new)
             if new is not old:
@@ -130,7 +145,7 @@ class AccountRegistry:
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(account_id=account_id), body)
 
     async def revoke_tokens(self, caller: Caller, account_id: str, if_match: frozenset[int] | None = None) -> Account:
         """Cut off every access token that the clients of an account and of those below it have been issued.
@@ -151,7 +166,7 @@ class AccountRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(account_id=account_id), body)
 
     async def delete(self, caller: Caller, account_id: str, if_match: frozenset[int] | None = None) -> None:
         """Delete an account that has no clients and no accounts below it; its id is never used again.
@@ -177,7 +192,7 @@ class AccountRegistry:
             deed = _deed("account.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await operation.change(self._storage, caller, occasion, body)
+        await operation.change(self._storage, caller, occasion, Target(account_id=account_id), body)
 
 
 def position(account: Account) -> Position:

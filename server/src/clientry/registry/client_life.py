@@ -1,22 +1,29 @@
 """How clients end and come back: deletion, restoring, the end that was set, and purging. Callers come first, as everywhere."""
 
-from typing import Final
+from msgspec import structs
 
 from clientry.clock import Clock
 from clientry.errors import Conflict
 from clientry.randomness import Random
 from clientry.records import audit_event
-from clientry.records.account import SUSPENDED_CUTOFF
 from clientry.records.caller import Caller, Itself
-from clientry.records.client import Client, ClientChange, ClientType, changed, locked_conflict, restored
+from clientry.records.client import Client, ClientChange, changed, locked_conflict, restored
+from clientry.records.idempotency import Target
 from clientry.records.identifier import CLIENT_PREFIX, is_id
-from clientry.records.scope import CLIENTS_WRITE
+from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
 from clientry.registry import operation
-from clientry.registry.operation import Deed, audited, draw_occasion, existing_client, visible_client
-from clientry.storage import ClientFilter, Position, Slice, Start, Storage, Transaction
-
-ADMINS_AT_A_TIME: Final = 20
-"""Admin clients that are read at a time when one is looked for that has no end."""
+from clientry.registry.last_admin import keep_an_admin
+from clientry.registry.listing import Listed, Listing, PageRequest, client_position, open_listing
+from clientry.registry.operation import (
+    Deed,
+    audited,
+    draw_occasion,
+    ensure_holds,
+    ensure_still_valid,
+    existing_client,
+    visible_client,
+)
+from clientry.storage import ClientFilter, Snapshot, Storage, Transaction
 
 
 class ClientLifecycle:
@@ -27,6 +34,26 @@ class ClientLifecycle:
         self._clock = clock
         self._random = random
         self._restore_window = restore_window
+
+    async def list_deleted(self, caller: Caller, wanted: ClientFilter, page: PageRequest) -> Listing[Client]:
+        """Return a page of the deleted clients of the caller's tree that can be restored, newest first.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:read`.
+        """
+        caller.require(CLIENTS_READ)
+        since = int(self._clock.now()) - self._restore_window
+        narrowed = structs.replace(wanted, within=caller.root, deleted_since=since)
+
+        async def permit(snapshot: Snapshot) -> None:
+            await ensure_still_valid(caller, snapshot, self._clock.now())
+
+        listed = Listed(narrowed, lambda snapshot: snapshot.deleted_clients, client_position, permit)
+        return await open_listing(self._storage, listed, page)
+
+    def restorable_until(self, client: Client) -> int | None:
+        """Return the first second at which a deleted client can be restored no longer, None: it was not deleted."""
+        return None if client.deleted_at is None else client.deleted_at + self._restore_window
 
     async def delete(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> None:
         """Delete a client: its credentials and its tokens are dead at once, its id is never used again. It can be restored.
@@ -51,13 +78,13 @@ class ClientLifecycle:
             deed = deed_on_client("client.delete", old, old, None)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await operation.change(self._storage, caller, occasion, body)
+        await operation.change(self._storage, caller, occasion, Target(client_id), body)
 
     async def restore(self, caller: Caller, client_id: str) -> Client:
         """Bring a deleted client back, as it was and with its secrets; tokens from before stay dead. One that is there stays so.
 
         Raises:
-            AccessDenied: the caller is no admin client with `clients:write`.
+            AccessDenied: the caller is no admin client with `clients:write`, or its token lacks a global resource of the client.
             NotFound: there is no such client, or not in the caller's tree, or it was deleted too long ago.
             Conflict: its account was deleted.
         """
@@ -75,6 +102,7 @@ class ClientLifecycle:
                 )  # waits for the replica, as `ClientRegistry.update` does
                 return there
             old = visible_client(caller, deleted)
+            ensure_holds(caller, old.resources)
             if await transaction.accounts.hold(old.account_id) is None:
                 raise Conflict("The account of the client was deleted.")
             new = restored(old, occasion.now)
@@ -83,7 +111,7 @@ class ClientLifecycle:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(client_id, empowers=True), body)
 
     async def expire(self, client_id: str) -> None:
         """Disable a client whose end has come, whatever its lock; it got nothing from its last second on."""
@@ -99,48 +127,12 @@ class ClientLifecycle:
             deed = deed_on_client("client.expire", new, old, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await operation.change(self._storage, caller, occasion, body)
+        await operation.change(self._storage, caller, occasion, Target(client_id), body)
 
     async def purge(self, now: int, limit: int) -> int:
         """Delete for good what at most `limit` clients left that can be restored no longer, and return how many there were."""
         deleted_by = now - self._restore_window
         return await self._storage.write(lambda transaction: transaction.clients.purge(now, deleted_by, limit))
-
-
-async def keep_an_admin(caller: Caller, transaction: Transaction, stopped: Client) -> None:
-    """Check, after a client was stopped or given an end, that its account can still be managed; a suspended account need not be.
-
-    The account is claimed after the client was changed, in the order in which everything else takes the two.
-
-    Args:
-        caller: who stopped it; the operator may all the same.
-        transaction: in which it was.
-        stopped: as it was before.
-
-    Raises:
-        Conflict: no enabled admin client of its account and those below it is left; where it had no end, none without an end.
-    """
-    if caller.may_stop_the_last_admin or stopped.client_type is not ClientType.ADMIN or not stopped.enabled:
-        return
-    account = await transaction.accounts.claim(stopped.account_id)
-    if account is None or account.path_cutoff >= SUSPENDED_CUTOFF:
-        return
-    admins = ClientFilter(stopped.account_id, client_type=ClientType.ADMIN)
-    left = Slice[Client]((), more=True)
-    while left.more:
-        after = Start(after=position(left.items[-1])) if left.items else Start()
-        left = await transaction.clients.slice(admins, after, ADMINS_AT_A_TIME)
-        if any(one.expires_at is None or stopped.expires_at is not None for one in left.items):
-            return
-    raise Conflict(
-        "It is the last admin client of its account, or the last one without an end. Against a leak, rotate its secret with "
-        "others_end_after 0 and revoke its tokens; to stop everything, suspend the account."
-    )
-
-
-def position(client: Client) -> Position:
-    """Return where a client stands in a list."""
-    return Position(client.date_created, client.client_id)
 
 
 def deed_on_client(operation: str, client: Client, old: Client | None, new: Client | None) -> Deed:

@@ -13,26 +13,31 @@ from clientry.records.client import (
     ClientChange,
     ClientType,
     changed,
+    empowers,
     relabelled,
     tokens_revoked,
 )
 from clientry.records.field import clean_products, clean_text, ensure_future
+from clientry.records.idempotency import Target
 from clientry.records.identifier import CLIENT_PREFIX, is_id, new_id
 from clientry.records.product import Catalogue
 from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
 from clientry.records.verifier import Pepper
 from clientry.registry import operation
-from clientry.registry.client_life import deed_on_client, keep_an_admin, position
+from clientry.registry.client_life import deed_on_client
 from clientry.registry.drawn_secret import draw_secret
-from clientry.registry.listing import Listed, Listing, PageRequest, open_listing
+from clientry.registry.last_admin import keep_an_admin
+from clientry.registry.listing import Listed, Listing, PageRequest, client_position, open_listing
 from clientry.registry.operation import (
     account_in_tree,
     audited,
     draw_occasion,
+    ensure_holds,
+    ensure_still_valid,
     existing_client,
     visible_client,
 )
-from clientry.storage import ClientFilter, Storage, Transaction
+from clientry.storage import ClientFilter, Snapshot, Storage, Transaction
 
 
 class NewClient(Struct, frozen=True):
@@ -96,7 +101,12 @@ class ClientRegistry:
         """
         caller.require(CLIENTS_READ)
         narrowed = structs.replace(wanted, within=caller.root)
-        return await open_listing(self._storage, Listed(narrowed, lambda snapshot: snapshot.clients, position), page)
+
+        async def permit(snapshot: Snapshot) -> None:
+            await ensure_still_valid(caller, snapshot, self._clock.now())
+
+        listed = Listed(narrowed, lambda snapshot: snapshot.clients, client_position, permit)
+        return await open_listing(self._storage, listed, page)
 
     async def get(self, caller: Caller, client_id: str) -> Client:
         """Return one client, also a disabled one.
@@ -129,17 +139,19 @@ class ClientRegistry:
             ensure_future("expires_at", new.expires_at, occasion.now)
         client_id = new_id(CLIENT_PREFIX, self._clock, self._random)
         drawn = draw_secret(client_id, self._secret_prefix, int(occasion.now), self._clock, self._random)
+        about = Target(account_id=caller.root if new.account_id is None else new.account_id)
 
         async def body(transaction: Transaction) -> CreatedClient:
             account = await account_in_tree(caller, transaction, "account_id", new.account_id)
             client = _born(client_id, account, new, int(occasion.now))
+            ensure_holds(caller, client.resources)
             await transaction.clients.add(client)
             await transaction.secrets.add(await drawn.sealed(transaction, self._pepper))
             deed = deed_on_client("client.create", client, None, client)
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return CreatedClient(client, drawn.client_secret)
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, about, body)
 
     async def update(
         self, caller: Caller, client_id: str, change: ClientChange, if_match: frozenset[int] | None = None
@@ -153,11 +165,12 @@ class ClientRegistry:
             if_match: the versions that the client may have, None: any.
 
         Raises:
-            AccessDenied: the caller is no admin client with `clients:write`.
+            AccessDenied: the caller is no admin client with `clients:write`; or the client would be enabled, prolonged or get
+                another owner, and the caller's token lacks a global resource of it.
             NotFound: there is no such client, or not in the caller's tree.
             PreconditionFailed: it has another version.
-            Conflict: it is locked, or would be disabled or end and is the caller itself or the last admin client of its account's
-                tree; or it has expired and would be enabled.
+            Conflict: it is locked; or would be disabled or end and is the caller itself or the last that can manage its account
+                (see `keep_an_admin`); or it has expired and would be enabled.
             BadRequest: products were set that cannot be, or too many labels.
         """
         caller.require(CLIENTS_WRITE)
@@ -173,17 +186,19 @@ class ClientRegistry:
             if isinstance(change.expires_at, int):
                 ensure_future("expires_at", change.expires_at, occasion.now)
             new = changed(old, change, occasion.now)
+            if empowers(old, new):
+                ensure_holds(caller, new.resources)
             # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
             # Only a transaction that writes waits for one.
             await transaction.clients.replace(old, new)
-            if not new.enabled or (new.expires_at is not None and old.expires_at is None):
+            if not new.enabled or new.expires_at is not None:
                 await keep_an_admin(caller, transaction, old)
             if new is not old:
                 deed = deed_on_client("client.update", new, old, new)
                 await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(client_id), body)
 
     async def revoke_tokens(self, caller: Caller, client_id: str, if_match: frozenset[int] | None = None) -> Client:
         """Cut off every access token that the client has been issued, also while it is locked; it can get new ones at once.
@@ -204,7 +219,7 @@ class ClientRegistry:
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return new
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(client_id), body)
 
     def _grantable(self, caller: Caller) -> tuple[str, ...]:
         """Return the products that the caller may grant, of those that are granted today."""

@@ -1,10 +1,11 @@
 """Lists: any page size in bounded memory. A page is read in chunks, each behind the last row of the one before."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
+from clientry.records.client import Client
 from clientry.storage import Listable, Position, Slice, Snapshot, Start, Storage
 
 CHUNK: Final = 500
@@ -37,11 +38,13 @@ class Listed(Struct, Generic[FilterT, RecordT], frozen=True):
         wanted: the filter.
         source: finds the records in a snapshot.
         position: tells where a record stands in the order.
+        permit: checks, before each further part, in the state that the part is read from, that whoever asked may still be told.
     """
 
     wanted: FilterT
     source: Callable[[Snapshot], Listable[FilterT, RecordT]]
     position: Callable[[RecordT], Position]
+    permit: Callable[[Snapshot], Awaitable[None]]
 
 
 class Listing(Generic[RecordT]):
@@ -73,7 +76,11 @@ class Listing(Generic[RecordT]):
         self._following = following
 
     async def chunks(self) -> AsyncIterator[tuple[RecordT, ...]]:
-        """Yield the page's rows, newest first, at most `CHUNK` at a time."""
+        """Yield the page's rows, newest first, at most `CHUNK` at a time.
+
+        Raises:
+            Unauthorized: whoever asked was stopped meanwhile.
+        """
         yield self._head.items
         if self.last is not None and not self.is_whole:
             async for part in self._following(self.last, len(self._head.items)):
@@ -118,4 +125,13 @@ async def _start(source: Listable[FilterT, RecordT], wanted: FilterT, page: Page
 
 
 async def _read_slice(storage: Storage, listed: Listed[FilterT, RecordT], start: Start, limit: int) -> Slice[RecordT]:
-    return await storage.read(lambda snapshot: listed.source(snapshot).slice(listed.wanted, start, limit))
+    async def body(snapshot: Snapshot) -> Slice[RecordT]:
+        await listed.permit(snapshot)
+        return await listed.source(snapshot).slice(listed.wanted, start, limit)
+
+    return await storage.read(body)
+
+
+def client_position(client: Client) -> Position:
+    """Return where a client stands in a list."""
+    return Position(client.date_created, client.client_id)

@@ -6,15 +6,16 @@ from typing import TypeVar
 from msgspec import Struct
 
 from clientry.clock import Clock
-from clientry.errors import NotFound, PreconditionFailed, Unauthorized
+from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
 from clientry.randomness import Random
 from clientry.records.account import Account
 from clientry.records.audit_event import Change
 from clientry.records.caller import Caller, ClientCaller, Itself, Operator, sees
 from clientry.records.client import Client
-from clientry.records.idempotency import KEPT_FOR, AnsweredBefore
+from clientry.records.idempotency import KEPT_FOR, AnsweredBefore, Target
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
-from clientry.storage import Storage, Transaction
+from clientry.records.scope import RESOURCES
+from clientry.storage import Snapshot, Storage, Transaction
 
 T = TypeVar("T")
 
@@ -55,9 +56,16 @@ class Deed(Struct, frozen=True):
 
 
 async def change(
-    storage: Storage, caller: Caller, occasion: Occasion, body: Callable[[Transaction], Awaitable[T]]
+    storage: Storage, caller: Caller, occasion: Occasion, about: Target, body: Callable[[Transaction], Awaitable[T]]
 ) -> T:
     """Run the body of an operation in one transaction, if the caller still stands; with an idempotency key at most once.
+
+    Args:
+        storage: the database.
+        caller: who asks.
+        occasion: what was drawn before.
+        about: what a retry is judged by, with `permit_retry`.
+        body: checks, does and audits.
 
     Raises:
         Unauthorized: the caller was stopped since its token was checked.
@@ -72,34 +80,86 @@ async def change(
         if not await transaction.answers.claim(caller.once.digest, now, now + KEPT_FOR):
             raise AnsweredBefore
         result = await body(transaction)
-        await transaction.answers.fill(caller.once.digest, caller.once.seal(result))
+        await transaction.answers.fill(caller.once.digest, caller.once.seal(result, about))
         return result
 
     return await storage.write(whole)
 
 
-async def ensure_still_valid(caller: Caller, transaction: Transaction, at: float) -> None:
-    """Check, inside the transaction of a change, that nobody stopped the caller since its token was checked.
+async def permit_retry(caller: Caller, transaction: Transaction, about: Target, at: float) -> None:
+    """Check that a caller may have the answer of a change once more: as for the change itself, and as things are now.
 
-    `at`: when the change is made, in seconds since 1970-01-01T00:00:00Z.
+    Args:
+        caller: who asks again.
+        transaction: in which the answer is read.
+        about: what the change was about.
+        at: when, in seconds since 1970-01-01T00:00:00Z.
 
     Raises:
-        Unauthorized: it was disabled or deleted, its account or the one it acts for suspended, or its tokens were cut off.
+        Unauthorized: the caller was stopped since its token was checked.
+        NotFound: what it is about is gone, or not in the caller's tree.
+        AccessDenied: the client may do what the caller's token may not, and the answer would give it away.
+    """
+    await ensure_still_valid(caller, transaction, at)
+    if about.account_id is not None:
+        visible_account(caller, await transaction.accounts.get(about.account_id))
+    if about.client_id is not None:
+        client = await existing_client(caller, transaction, about.client_id)
+        if about.empowers:
+            ensure_holds(caller, client.resources)
+
+
+def ensure_holds(caller: Caller, scopes: tuple[str, ...]) -> None:
+    """Check that a caller holds what it is about to make, revive or put into other hands (ruling 18).
+
+    Only global resources are guarded like this: `clients:write` is power over the products of the whole tree anyway.
+
+    Args:
+        caller: who asks; what its token grants counts, not what it is registered for.
+        scopes: the global resources that the target is registered for, or that its role gives.
+
+    Raises:
+        AccessDenied: some are missing; they are named.
+    """
+    missing = caller.missing(scopes)
+    if missing:
+        named = " ".join(missing)
+        raise AccessDenied(
+            f"Whoever makes, revives or hands over power must hold it: the access token needs {named}, too.",
+            missing_scope=named,
+        )
+
+
+async def ensure_still_valid(caller: Caller, snapshot: Snapshot, at: float) -> None:
+    """Check that nobody stopped the caller since its token was checked.
+
+    Asked inside the transaction of a change, and before each further part of an answer that is sent in parts.
+
+    Args:
+        caller: who asked.
+        snapshot: a state of the database, or the transaction of the change.
+        at: when, in seconds since 1970-01-01T00:00:00Z.
+
+    Raises:
+        Unauthorized: it was disabled or deleted, its account or the one it acts for suspended, its tokens were cut off, or a scope
+            that its token grants was taken from it.
     """
     match caller:
         case Operator() | Itself():
             return
         case ClientCaller():
-            await _client_still_valid(caller, transaction, at)
+            await _client_still_valid(caller, snapshot, at)
 
 
-async def _client_still_valid(caller: ClientCaller, transaction: Transaction, at: float) -> None:
-    now = await transaction.clients.get(caller.client.client_id)
+async def _client_still_valid(caller: ClientCaller, snapshot: Snapshot, at: float) -> None:
+    now = await snapshot.clients.get(caller.client.client_id)
     if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
+    if not caller.scopes.intersection(RESOURCES).issubset(now.resources):
+        raise Unauthorized("The access token grants what its client no longer holds.", error="invalid_token")
     if caller.account is None:
         return
-    account = await transaction.accounts.get(caller.account.account_id)
+    account = await snapshot.accounts.get(caller.account.account_id)
     if account is None or account.path_cutoff != caller.account.path_cutoff:
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
 

@@ -1,30 +1,23 @@
-"""The secrets of clients. Every operation takes the caller first, and checks, does and audits in one transaction.
-
-Whoever changes secrets changes their client's version, too. By that, changes that meet are told from each other: there are never
-no live secrets and never three.
-"""
+"""The secrets of clients. Every operation takes the caller first, and checks, does and audits in one transaction."""
 
 from msgspec import Struct, structs
 
 from clientry.clock import Clock
 from clientry.errors import BadRequest, Conflict, NotFound
 from clientry.randomness import Random
-from clientry.records.caller import Caller, Itself
-from clientry.records.client import Client, locked_conflict
+from clientry.records.caller import Caller
+from clientry.records.client import Client, locked_conflict, tokens_revoked
 from clientry.records.field import ensure_future
+from clientry.records.idempotency import Target
 from clientry.records.identifier import CLIENT_PREFIX, is_id
 from clientry.records.scope import CLIENTS_READ, CLIENTS_WRITE
-from clientry.records.secret import DAY, MAX_LIVE_SECRETS, MAX_WAIT, ClientSecret, UsedSecret, Verdict, verdict
+from clientry.records.secret import MAX_LIVE_SECRETS, MAX_WAIT, ClientSecret, UsedSecret, Verdict, verdict
 from clientry.records.verifier import Pepper
 from clientry.registry import operation
 from clientry.registry.drawn_secret import draw_secret
-from clientry.registry.operation import (
-    Deed,
-    audited,
-    draw_occasion,
-    existing_client,
-    visible_client,
-)
+from clientry.registry.last_admin import keep_an_admin
+from clientry.registry.operation import audited, draw_occasion, ensure_holds, existing_client, visible_client
+from clientry.registry.secret_life import claim, deed_on_secrets, live_and_used, live_secrets
 from clientry.storage import Snapshot, Storage, Transaction
 
 
@@ -71,6 +64,13 @@ class CreatedSecret(Struct, frozen=True):
         return f"CreatedSecret(secret_id={self.kept.secret_id!r})"
 
 
+class Contained(Struct, frozen=True):
+    """A client whose secrets and tokens from before are dead, and its new secret, None where none was asked for."""
+
+    client: Client
+    created: CreatedSecret | None
+
+
 class ShownSecret(Struct, frozen=True):
     """A live secret with its use, and whether it can be ended without stopping anybody."""
 
@@ -100,7 +100,7 @@ class SecretRegistry:
 
         async def body(snapshot: Snapshot) -> tuple[ShownSecret, ...]:
             visible_client(caller, await snapshot.clients.get(client_id) if is_id(CLIENT_PREFIX, client_id) else None)
-            live = await _live_and_used(snapshot, client_id, now)
+            live = await live_and_used(snapshot, client_id, now)
             return tuple(ShownSecret(one, verdict(one, live, now)) for one in live)
 
         return await self._storage.read(body)
@@ -109,10 +109,11 @@ class SecretRegistry:
         """Create a secret, which is returned this once, and give the others of the client their end.
 
         Raises:
-            AccessDenied: the caller is no admin client with `clients:write`.
+            AccessDenied: the caller is no admin client with `clients:write`, or its token lacks a global resource of the client.
             NotFound: there is no such client, or not in the caller's tree.
             BadRequest: the new one would end before the others.
-            Conflict: the client is locked, or would have three live secrets.
+            Conflict: the client is locked, or would have three live secrets; or it is the last that can manage its account, and all
+                of its secrets would have an end: see `keep_an_admin`.
         """
         caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
@@ -124,16 +125,17 @@ class SecretRegistry:
             raise BadRequest("expires_at must be later than the end of the other secrets.")
 
         async def body(transaction: Transaction) -> CreatedSecret:
-            client = await _unlocked(caller, transaction, client_id)
+            client = _unlocked(await existing_client(caller, transaction, client_id))
+            ensure_holds(caller, client.resources)
             kept = await transaction.secrets.of(client_id)
-            before = _live(kept, occasion.now)
+            before = live_secrets(kept, occasion.now)
             staying = () if new.is_emergency else tuple(new.ending(old, now) for old in before)
             if len(staying) >= MAX_LIVE_SECRETS:
                 raise Conflict(
                     f"The client has {MAX_LIVE_SECRETS} live secrets already. Delete one of them first, "
                     "or end them all with others_end_after 0."
                 )
-            await _claim(transaction, client)
+            await claim(transaction, client)
             for old in staying:
                 await transaction.secrets.replace(old)
             for old in kept:
@@ -141,11 +143,13 @@ class SecretRegistry:
                     await transaction.secrets.delete(old)
             made = structs.replace(await drawn.sealed(transaction, self._pepper), expires_at=new.expires_at)
             await transaction.secrets.add(made)
-            deed = _deed("secret.create", client, before, (*staying, made))
+            if new.expires_at is not None:
+                await keep_an_admin(caller, transaction, client, before)
+            deed = deed_on_secrets("secret.create", client, before, (*staying, made))
             await transaction.audit_events.append(audited(caller, deed, occasion))
             return CreatedSecret(made, drawn.client_secret)
 
-        return await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(client_id, empowers=True), body)
 
     async def delete(self, caller: Caller, client_id: str, secret_id: str) -> None:
         """End a secret now, also of a locked client, so that a leak is stopped at once.
@@ -153,14 +157,15 @@ class SecretRegistry:
         Raises:
             AccessDenied: the caller is no admin client with `clients:write`.
             NotFound: there is no such client or live secret, or not in the caller's tree.
-            Conflict: the client is enabled, and this is its last live secret.
+            Conflict: the client is enabled, and this is its last live secret; or it is the last that can manage its account, and
+                this is its last secret without an end.
         """
         caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
 
         async def body(transaction: Transaction) -> None:
             client = await existing_client(caller, transaction, client_id)
-            before = _live(await transaction.secrets.of(client_id), occasion.now)
+            before = live_secrets(await transaction.secrets.of(client_id), occasion.now)
             staying = tuple(one for one in before if one.secret_id != secret_id)
             if len(staying) == len(before):
                 raise NotFound("There is no such secret.")
@@ -168,101 +173,68 @@ class SecretRegistry:
                 raise Conflict(
                     "It is the last live secret of an enabled client. Create another one first, or disable the client."
                 )
-            await _claim(transaction, client)
+            await claim(transaction, client)
             for old in before:
                 if old not in staying:
                     await transaction.secrets.delete(old)
-            deed = _deed("secret.delete", client, before, staying)
+            await keep_an_admin(caller, transaction, client, before)
+            deed = deed_on_secrets("secret.delete", client, before, staying)
             await transaction.audit_events.append(audited(caller, deed, occasion))
 
-        await operation.change(self._storage, caller, occasion, body)
+        await operation.change(self._storage, caller, occasion, Target(client_id), body)
 
-    async def begin_grace(self, client_id: str, used: str, at: int) -> None:
-        """Begin the grace periods of a client's older secrets, because one was used; whatever its lock.
+    async def contain(
+        self, caller: Caller, client_id: str, *, new_secret: bool, if_match: frozenset[int] | None = None
+    ) -> Contained:
+        """End every secret of a client and revoke every token of it, at once; a new secret is returned this once.
+
+        One after the other would not do: whoever has the leaked secret gets a fresh token between the two.
 
         Args:
+            caller: who asks.
             client_id: which client.
-            used: the id of the secret that was used.
-            at: when, in seconds since 1970-01-01T00:00:00Z.
+            new_secret: whether it gets a new secret; not while it is locked.
+            if_match: the versions that the client may have, None: any.
+
+        Raises:
+            AccessDenied: the caller is no admin client with `clients:write`; or a new secret is wanted, and its token lacks a
+                global resource of the client.
+            NotFound: there is no such client, or not in the caller's tree.
+            PreconditionFailed: it has another version.
+            Conflict: it is locked and a new secret is wanted; or none is, and it is the caller itself or the last that can manage
+                its account: see `keep_an_admin`.
         """
+        caller.require(CLIENTS_WRITE)
         occasion = draw_occasion(self._clock, self._random)
-        caller = Itself(request_id=occasion.event_id)
+        drawn = draw_secret(client_id, self._secret_prefix, int(occasion.now), self._clock, self._random)
 
-        async def body(transaction: Transaction) -> None:
-            client = await transaction.clients.get(client_id)
+        async def body(transaction: Transaction) -> Contained:
+            client = await existing_client(caller, transaction, client_id, if_match)
+            if new_secret:
+                ensure_holds(caller, _unlocked(client).resources)
+            elif caller.actor == client_id:
+                raise Conflict("A client cannot end all of its own secrets. Ask for a new one with it.")
             kept = await transaction.secrets.of(client_id)
-            first = next((one for one in kept if one.secret_id == used), None)
-            waiting = [one for one in kept if first is not None and one.awaits(first)]
-            if client is None or not waiting:
-                return
-            begun = [_begun(one, at) for one in waiting]
-            await _claim(transaction, client)
-            for one in begun:
-                await transaction.secrets.replace(one)
-            deed = _deed("secret.begin_grace", client, tuple(waiting), tuple(begun))
+            contained = tokens_revoked(client, occasion.now)
+            await transaction.clients.replace(client, contained)
+            for old in kept:
+                await transaction.secrets.delete(old)
+            before = live_secrets(kept, occasion.now)
+            created = None
+            if new_secret:
+                created = CreatedSecret(await drawn.sealed(transaction, self._pepper), drawn.client_secret)
+                await transaction.secrets.add(created.kept)
+            else:
+                await keep_an_admin(caller, transaction, client, before)
+            after = () if created is None else (created.kept,)
+            deed = deed_on_secrets("client.contain", client, before, after, contained)
             await transaction.audit_events.append(audited(caller, deed, occasion))
+            return Contained(contained, created)
 
-        await operation.change(self._storage, caller, occasion, body)
-
-    async def retire_silent(self, client_id: str) -> None:
-        """End those secrets of a client that nobody has used for as long as they may be silent, while a newer one is in use."""
-        occasion = draw_occasion(self._clock, self._random)
-        caller = Itself(request_id=occasion.event_id)
-
-        async def body(transaction: Transaction) -> None:
-            client = await transaction.clients.get(client_id)
-            live = await _live_and_used(transaction, client_id, occasion.now)
-            retired = tuple(one.kept for one in live if _is_retired(one, live, occasion.now))
-            if client is None or not retired:
-                return
-            await _claim(transaction, client)
-            for one in retired:
-                await transaction.secrets.delete(one)
-            before = tuple(one.kept for one in live)
-            deed = _deed("secret.retire", client, before, tuple(one for one in before if one not in retired))
-            await transaction.audit_events.append(audited(caller, deed, occasion))
-
-        await operation.change(self._storage, caller, occasion, body)
+        return await operation.change(self._storage, caller, occasion, Target(client_id, empowers=new_secret), body)
 
 
-async def _unlocked(caller: Caller, transaction: Transaction, client_id: str) -> Client:
-    client = await existing_client(caller, transaction, client_id)
+def _unlocked(client: Client) -> Client:
     if client.locked:
         raise locked_conflict()
     return client
-
-
-async def _claim(transaction: Transaction, client: Client) -> None:
-    """Change the client's version, before anything is done to its secrets: of two changes that meet here one starts again."""
-    await transaction.clients.replace(client, structs.replace(client, version=client.version + 1))
-
-
-def _deed(operation: str, client: Client, before: tuple[ClientSecret, ...], after: tuple[ClientSecret, ...]) -> Deed:
-    old: dict[str, object] = {"secrets": [one.described for one in before]}
-    new: dict[str, object] = {"secrets": [one.described for one in after]}
-    return Deed(operation, client.account_id, client.client_id, old, new)
-
-
-def _live(kept: tuple[ClientSecret, ...], now: float) -> tuple[ClientSecret, ...]:
-    return tuple(one for one in kept if one.is_live(now))
-
-
-async def _live_and_used(snapshot: Snapshot, client_id: str, now: float) -> tuple[UsedSecret, ...]:
-    since = int(now - DAY) // 3600
-    return tuple(one for one in await snapshot.secrets.used(client_id, since) if one.kept.is_live(now))
-
-
-def _begun(waiting: ClientSecret, at: int) -> ClientSecret:
-    """Return a secret whose grace period began at this second; its end is never put off."""
-    end = at + (waiting.grace or 0)
-    return structs.replace(
-        waiting, grace=None, expires_at=end if waiting.expires_at is None else min(end, waiting.expires_at)
-    )
-
-
-def _is_retired(used: UsedSecret, live: tuple[UsedSecret, ...], now: float) -> bool:
-    newer = [other for other in live if used.kept.is_older(other.kept)]
-    if used.kept.silence is None or all(other.last_used_at is None for other in newer):
-        return False
-    silent_since = max(used.last_used_at or 0, *(other.kept.date_created for other in newer))
-    return now >= silent_since + used.kept.silence

@@ -8,7 +8,7 @@ from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql
 from clientry.storage.account_records import NO_LIST, Accounts
-from clientry.storage.rows import Row, client_change_row, client_of, client_row, fold, labels_text
+from clientry.storage.rows import Row, client_change_row, client_of, client_row, filter_texts
 from clientry.storage.session import Session, position_back, position_of, slice_of
 from clientry.storage.tables import CLIENT_LISTING, CLIENTS
 
@@ -30,7 +30,7 @@ class Clients:
         """Return exactly how many clients there are."""
         shape = lists.shape_of(wanted)
         statement = lists.client_count(shape, self._session.dialect)
-        parameters = (await self._list_key(wanted), *_texts(wanted))
+        parameters = (await self._list_key(wanted), *filter_texts(wanted))
         rows = await self._session.run(statement, parameters, scans=shape.by_text)
         return int(rows[0][0])
 
@@ -39,14 +39,14 @@ class Clients:
         shape = lists.shape_of(wanted)
         statement = lists.client_slice(shape, lists.start_kind(start), self._session.dialect)
         key = await self._list_key(wanted)
-        parameters = (key, *position_of(start), *_texts(wanted), limit + 1, start.offset)
+        parameters = (key, *position_of(start), *filter_texts(wanted), limit + 1, start.offset)
         return slice_of(await self._session.run(statement, parameters, scans=shape.by_text), limit, client_of)
 
     async def back(self, wanted: ClientFilter, before: Position, rows: int) -> Position | None:
         """Return the position `rows` rows newer than `before`, or the newest if there are fewer; None: there is none."""
         shape = lists.shape_of(wanted)
         statement = lists.client_back(shape, self._session.dialect)
-        parameters = (await self._list_key(wanted), before.date_created, before.id, *_texts(wanted))
+        parameters = (await self._list_key(wanted), before.date_created, before.id, *filter_texts(wanted))
         return await position_back(self._session, statement, parameters, rows, scans=shape.by_text)
 
     async def add(self, client: Client) -> None:
@@ -146,8 +146,3 @@ def _listings(client: Client) -> list[Row]:
 
 def _own_key(account_id: str) -> str:
     return "=" + account_id
-
-
-def _texts(wanted: ClientFilter) -> tuple[str, ...]:
-    folded = tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
-    return folded + tuple(labels_text((label,)) for label in wanted.labels)

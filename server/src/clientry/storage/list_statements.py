@@ -45,6 +45,7 @@ def shape_of(wanted: ClientFilter) -> ListShape:
         ClientStatus.ACTIVE: (True,),
         ClientStatus.DISABLED: (False,),
         ClientStatus.ANY: (True, False),
+        ClientStatus.DELETED: (True, False),
     }
     return ListShape(
         states[wanted.status],
@@ -136,7 +137,7 @@ def _account_range(shape: AccountShape, bound: str, dialect: Dialect, first: int
     joined = "JOIN accounts AS a ON a.account_id = k.account_id " if shape.filters else ""
     return (
         f"SELECT k.date_created, k.account_id FROM account_listing AS k {joined}"
-        f"WHERE k.list_key = $1 {bound.format(id='k.account_id')}{shape.conditions(dialect, first)}"
+        f"WHERE k.list_key = $1 {_bounded(bound, '(k.date_created, k.account_id)')}{shape.conditions(dialect, first)}"
     )
 
 
@@ -176,10 +177,10 @@ def account_count(shape: AccountShape, dialect: Dialect) -> str:
 
 
 _BOUNDS: Final = {
-    "newest": "AND CAST($2 AS BIGINT) IS NOT NULL AND CAST($3 AS TEXT) IS NOT NULL",
-    "after": "AND (k.date_created, {id}) < ($2, $3)",
-    "at": "AND (k.date_created, {id}) <= ($2, $3)",
-    "newer": "AND (k.date_created, {id}) > ($2, $3)",
+    "newest": "AND CAST({date} AS BIGINT) IS NOT NULL AND CAST({id} AS TEXT) IS NOT NULL",
+    "after": "AND {row} < ({date}, {id})",
+    "at": "AND {row} <= ({date}, {id})",
+    "newer": "AND {row} > ({date}, {id})",
 }
 
 
@@ -205,21 +206,66 @@ def _merged(shape: ListShape, bound: str, direction: str, dialect: Dialect) -> s
 
 def _ranges(shape: ListShape, bound: str, dialect: Dialect, first: int = 4) -> list[str]:
     """Return the ranges of the index, one SELECT each; text parameters are numbered from `first` on."""
-    conditions = [bound.format(id="k.client_id")]
-    number = first
-    if shape.by_name:
-        conditions.append("AND " + dialect.contains.format("c.name_folded", f"${number}"))
-        number += 1
-    if shape.by_owner:
-        conditions.append(f"AND c.client_owner_folded = ${number}")
-        number += 1
-    conditions += [
-        "AND " + dialect.contains.format("c.labels", f"${place}") for place in range(number, number + shape.labels)
-    ]
+    bounded = _bounded(bound, "(k.date_created, k.client_id)")
     joined = "JOIN clients AS c ON c.client_id = k.client_id " if shape.by_text else ""
+    texts = _texts(shape, dialect, first)
     return [
         f"SELECT k.date_created, k.client_id FROM client_listing AS k {joined}"
-        f"WHERE k.list_key = $1 AND k.enabled = {int(state)} AND k.client_type = '{kind.value}' {' '.join(conditions)}"
+        f"WHERE k.list_key = $1 AND k.enabled = {int(state)} AND k.client_type = '{kind.value}' {bounded}{texts}"
         for state in shape.enabled
         for kind in shape.types
     ]
+
+
+def _texts(shape: ListShape, dialect: Dialect, first: int) -> str:
+    """Return the conditions on what the clients themselves hold; their parameters are numbered from `first` on."""
+    templates = [
+        *([dialect.contains.format("c.name_folded", "{0}")] if shape.by_name else []),
+        *(["c.client_owner_folded = {0}"] if shape.by_owner else []),
+        *([dialect.contains.format("c.labels", "{0}")] * shape.labels),
+    ]
+    return "".join(f" AND {template.format(f'${number}')}" for number, template in enumerate(templates, first))
+
+
+def _bounded(bound: str, row: str, first: int = 2) -> str:
+    """Return one of the bounds for rows; the position's parameters are numbered from `first` on."""
+    return bound.format(row=row, date=f"${first}", id=f"${first + 1}")
+
+
+@cache
+def deleted_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
+    """Return the statement for consecutive rows of a list of deleted clients, newest first.
+
+    Parameters: first and last path, second, date and id of the position, [name], [owner], labels, limit, offset.
+    """
+    limit, offset = 6 + shape.texts, 7 + shape.texts
+    return (
+        f"SELECT {CLIENT_COLUMNS}, 0, c.deleted_at FROM {_deleted(shape, _BOUNDS[start], dialect)} "
+        f"ORDER BY c.date_created DESC, c.client_id DESC LIMIT ${limit} OFFSET ${offset}"
+    )
+
+
+@cache
+def deleted_back(shape: ListShape, dialect: Dialect) -> str:
+    """Return the statement for the positions newer than one, the nearest first. Parameters as in `deleted_slice`."""
+    limit, offset = 6 + shape.texts, 7 + shape.texts
+    return (
+        f"SELECT c.date_created, c.client_id FROM {_deleted(shape, _BOUNDS['newer'], dialect)} "
+        f"ORDER BY c.date_created, c.client_id LIMIT ${limit} OFFSET ${offset}"
+    )
+
+
+@cache
+def deleted_count(shape: ListShape, dialect: Dialect) -> str:
+    """Return the statement for the size of a list of deleted clients. Parameters: as above, without position and place."""
+    return f"SELECT COUNT(*) FROM {_deleted(shape, '', dialect, first=4)}"
+
+
+def _deleted(shape: ListShape, bound: str, dialect: Dialect, first: int = 6) -> str:
+    """Return where deleted clients are that can be restored; text parameters are numbered from `first` on."""
+    types = ", ".join(f"'{kind.value}'" for kind in shape.types)
+    return (
+        "clients AS c JOIN accounts AS a ON a.account_id = c.account_id AND a.deleted_at IS NULL "
+        "WHERE c.account_path >= $1 AND c.account_path <= $2 AND c.deleted_at > $3 AND c.purged_at IS NULL "
+        f"AND c.client_type IN ({types}) {_bounded(bound, '(c.date_created, c.client_id)', 4)}{_texts(shape, dialect, first)}"
+    )

@@ -9,6 +9,7 @@ from clientry.storage import Credentials, Form, SecretUse, Slice
 from clientry.storage import statements as sql
 from clientry.storage.account_records import Accounts
 from clientry.storage.client_records import Clients
+from clientry.storage.deleted_clients import DeletedClients
 from clientry.storage.migration import Applied, Stage
 from clientry.storage.rows import (
     Row,
@@ -204,6 +205,7 @@ class Records:
 
     def __init__(self, session: Session) -> None:
         self.clients = Clients(session)
+        self.deleted_clients = DeletedClients(session)
         self.secrets = Secrets(session)
         self.accounts = Accounts(session)
         self.signing_keys = SigningKeys(session)

@@ -10,6 +10,7 @@ from clientry.records.audit_event import AuditEvent, Change
 from clientry.records.client import Client, ClientType
 from clientry.records.secret import ClientSecret, UsedSecret
 from clientry.records.signing_key import Algorithm, SealedKey
+from clientry.storage import ClientFilter
 
 Row = tuple[Any, ...]
 
@@ -64,6 +65,12 @@ def secrets_of(rows: list[Row]) -> tuple[ClientSecret, ...]:
         for row in rows
         if row[_SECRET] is not None
     )
+
+
+def filter_texts(wanted: ClientFilter) -> tuple[str, ...]:
+    """Write what a filter looks for in the clients themselves, in the order of the parameters of the statements."""
+    folded = tuple(fold(text) for text in (wanted.name, wanted.client_owner) if text is not None)
+    return folded + tuple(labels_text((label,)) for label in wanted.labels)
 
 
 def client_row(client: Client) -> Row:

@@ -57,11 +57,12 @@ class Credentials(Struct, frozen=True):
 
 
 class ClientStatus(StrEnum):
-    """Which clients a list shows."""
+    """Which clients a list shows; those that were deleted are a list of their own."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
     ANY = "any"
+    DELETED = "deleted"
 
 
 class ClientFilter(Struct, frozen=True):
@@ -71,10 +72,11 @@ class ClientFilter(Struct, frozen=True):
         within: only clients of this account and those below it; None: everywhere.
         account_id: only clients of exactly this account.
         client_type: only this type.
-        status: enabled ones, disabled ones, or both.
+        status: enabled ones, disabled ones, or both; or deleted ones, which `deleted_clients` lists.
         name: the name contains this text, whatever its case.
         client_owner: the owner's address is this text, whatever its case.
         labels: pairs of key and value that the client has, all of them.
+        deleted_since: of deleted ones only those that were deleted after this second.
     """
 
     within: str | None
@@ -84,6 +86,7 @@ class ClientFilter(Struct, frozen=True):
     name: str | None = None
     client_owner: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    deleted_since: int = 0
 
 
 class AccountFilter(Struct, frozen=True):

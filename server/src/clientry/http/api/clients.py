@@ -7,11 +7,11 @@ from msgspec import UNSET, Struct, UnsetType
 from clientry.errors import BadRequest
 from clientry.http.api.etags import etag, if_match
 from clientry.http.api.pagination import ListQuery, Pager, read_query
-from clientry.http.api.representations import client_body, created_body, encode
+from clientry.http.api.representations import ClientBody, client_body, created_body, encode
 from clientry.http.bodies import JSON_TYPES, MERGE_PATCH_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
 from clientry.records.caller import Caller, answering
-from clientry.records.client import Client, ClientChange, ClientType
+from clientry.records.client import DEFAULT_TOKEN_LIFETIME, Client, ClientChange, ClientType, relabelled
 from clientry.records.field import (
     clean_email,
     clean_label_filter,
@@ -35,12 +35,17 @@ class ScopesField(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CreateClient(Struct, frozen=True, forbid_unknown_fields=True):
-    """`CreateClient` of the published document."""
+    """`CreateClient` of the published document, and our additions from `enabled` on (D9)."""
 
     name: str
     locked: bool | None
     scopes: ScopesField
     account_id: str | UnsetType = UNSET
+    enabled: bool = True
+    client_owner: str | UnsetType = UNSET
+    token_lifetime: int | str | UnsetType = UNSET
+    expires_at: str | None = None
+    labels: dict[str, str] | None = None
 
 
 class UpdateClient(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,15 +84,18 @@ class ClientHandlers:
         """Answer `GET /v1/clients`."""
         query = read_query(scope, FILTERS, caller.root)
         wanted = _filter(query)
-        listing = await self._registry.list(caller, wanted, self._pager.page(query))
-        return await self._pager.answer(query, listing, "clients", lambda client: client_body(client, self._catalogue))
+        find = self._lifecycle.list_deleted if wanted.status is ClientStatus.DELETED else self._registry.list
+        listing = await find(caller, wanted, self._pager.page(query))
+
+        def body(client: Client) -> ClientBody:
+            return client_body(client, self._catalogue, self._lifecycle.restorable_until(client))
+
+        return await self._pager.answer(query, listing, "clients", body)
 
     async def create(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `POST /v1/clients`."""
         body = await read_json(scope, receive, CreateClient, self._body_timeout, JSON_TYPES)
-        account_id = body.account_id if isinstance(body.account_id, str) else None
-        new = NewClient(name=body.name, locked=body.locked, products=body.scopes.products, account_id=account_id)
-        return self._created(await self._registry.create(answering(caller, self._created), new))
+        return self._created(await self._registry.create(answering(caller, self._created), _new_client(body)))
 
     async def get(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
         """Answer `GET /v1/clients/{client_id}`."""
@@ -122,8 +130,13 @@ class ClientHandlers:
         return Answer(201, headers, encode(created_body(created)))
 
     def _one(self, client: Client) -> Answer:
-        body = b'{"client":' + encode(client_body(client, self._catalogue)) + b"}"
-        return Answer(200, JSON + NO_STORE + etag(client.version), body)
+        return client_answer(client, self._catalogue)
+
+
+def client_answer(client: Client, catalogue: Catalogue) -> Answer:
+    """Return one client, with its version as an entity tag."""
+    body = b'{"client":' + encode(client_body(client, catalogue)) + b"}"
+    return Answer(200, JSON + NO_STORE + etag(client.version), body)
 
 
 def _filter(query: ListQuery) -> ClientFilter:
@@ -134,7 +147,7 @@ def _filter(query: ListQuery) -> ClientFilter:
         raise BadRequest("client_type must be admin or standard.")
     status = given.get("status", ClientStatus.ACTIVE.value)
     if status not in set(ClientStatus):
-        raise BadRequest("status must be active, disabled or any.")
+        raise BadRequest("status must be active, disabled, any or deleted.")
     return ClientFilter(
         within=query.root,
         account_id=given.get("account_id"),
@@ -146,6 +159,25 @@ def _filter(query: ListQuery) -> ClientFilter:
     )
 
 
+def _new_client(body: CreateClient) -> NewClient:
+    owner, lifetime = body.client_owner, body.token_lifetime
+    return NewClient(
+        name=body.name,
+        locked=body.locked,
+        products=body.scopes.products,
+        account_id=body.account_id if isinstance(body.account_id, str) else None,
+        client_owner=clean_email("client_owner", owner) if isinstance(owner, str) else None,
+        enabled=body.enabled,
+        token_lifetime=DEFAULT_TOKEN_LIFETIME if isinstance(lifetime, UnsetType) else _lifetime(lifetime),
+        expires_at=None if body.expires_at is None else clean_moment("expires_at", body.expires_at),
+        labels=relabelled((), clean_labels("labels", body.labels or {})),
+    )
+
+
+def _lifetime(value: int | str) -> int:
+    return clean_token_lifetime("token_lifetime", value)
+
+
 def _change(body: UpdateClient) -> ClientChange:
     return ClientChange(
         name=clean_text("name", body.name) if isinstance(body.name, str) else UNSET,
@@ -153,11 +185,7 @@ def _change(body: UpdateClient) -> ClientChange:
         enabled=body.enabled,
         products=tuple(dict.fromkeys(body.scopes.products)) if isinstance(body.scopes, ScopesField) else UNSET,
         client_owner=clean_email("client_owner", body.client_owner) if isinstance(body.client_owner, str) else UNSET,
-        token_lifetime=(
-            UNSET
-            if isinstance(body.token_lifetime, UnsetType)
-            else clean_token_lifetime("token_lifetime", body.token_lifetime)
-        ),
+        token_lifetime=UNSET if isinstance(body.token_lifetime, UnsetType) else _lifetime(body.token_lifetime),
         expires_at=(
             clean_moment("expires_at", body.expires_at) if isinstance(body.expires_at, str) else body.expires_at
         ),

@@ -24,7 +24,7 @@ class Scopes(Struct, frozen=True):
 
 
 class ClientBody(Struct, frozen=True):
-    """`Client` of the published document, and our additions from `enabled` on."""
+    """`Client` of the published document, and our additions from `enabled` on; the last two of deleted clients only."""
 
     client_id: str
     account_id: str
@@ -38,6 +38,8 @@ class ClientBody(Struct, frozen=True):
     token_lifetime: int
     expires_at: str | None
     labels: dict[str, str]
+    date_deleted: str | UnsetType = UNSET
+    restorable_until: str | UnsetType = UNSET
 
 
 class CreatedBody(Struct, frozen=True):
@@ -116,8 +118,8 @@ class Meta(Struct, frozen=True):
     next_page_url: str
 
 
-def client_body(client: Client, catalogue: Catalogue) -> ClientBody:
-    """Return a client as the API shows it."""
+def client_body(client: Client, catalogue: Catalogue, restorable_until: int | None = None) -> ClientBody:
+    """Return a client as the API shows it; a deleted one with the second until which it can be restored."""
     admin = client.client_type is ClientType.ADMIN
     return ClientBody(
         client_id=client.client_id,
@@ -132,6 +134,8 @@ def client_body(client: Client, catalogue: Catalogue) -> ClientBody:
         token_lifetime=client.token_lifetime,
         expires_at=None if client.expires_at is None else rfc3339(client.expires_at),
         labels=dict(client.labels),
+        date_deleted=UNSET if client.deleted_at is None else rfc3339(client.deleted_at),
+        restorable_until=UNSET if restorable_until is None else rfc3339(restorable_until),
     )
 
 

@@ -5,13 +5,16 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from clientry.errors import BadRequest
+from clientry.http.api.clients import client_answer
+from clientry.http.api.etags import if_match
 from clientry.http.api.representations import created_secret_body, encode, shown_secret_body
 from clientry.http.bodies import JSON_TYPES, read_json
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
 from clientry.records.caller import Caller, answering
 from clientry.records.field import clean_duration, clean_moment
+from clientry.records.product import Catalogue
 from clientry.records.secret import MAX_OVERLAP, MIN_SILENCE
-from clientry.registry.secrets import CreatedSecret, NewSecret, SecretRegistry
+from clientry.registry.secrets import Contained, CreatedSecret, NewSecret, SecretRegistry
 
 CREATION: Final = "creation"
 FIRST_USE: Final = "first_use"
@@ -26,11 +29,18 @@ class CreateSecret(Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: str | UnsetType = UNSET
 
 
+class ContainClient(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a client is contained: whether it gets a new secret."""
+
+    new_secret: bool = False
+
+
 class SecretHandlers:
     """The handlers of a client's secrets."""
 
-    def __init__(self, registry: SecretRegistry, body_timeout: float) -> None:
+    def __init__(self, registry: SecretRegistry, catalogue: Catalogue, body_timeout: float) -> None:
         self._registry = registry
+        self._catalogue = catalogue
         self._body_timeout = body_timeout
 
     async def list(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
@@ -51,6 +61,20 @@ class SecretHandlers:
         parameters = scope["path_params"]
         await self._registry.delete(caller, parameters["client_id"], parameters["secret_id"])
         return Answer(204, NO_STORE)
+
+    async def contain(self, caller: Caller, scope: Scope, receive: Receive) -> Answer:
+        """Answer `POST /v1/clients/{client_id}/contain`: with the new secret where one was asked for, else with the client."""
+        body = await read_json(scope, receive, ContainClient, self._body_timeout, JSON_TYPES, absent=ContainClient())
+        client_id = scope["path_params"]["client_id"]
+        asking = answering(caller, self._contained)
+        return self._contained(
+            await self._registry.contain(asking, client_id, new_secret=body.new_secret, if_match=if_match(scope))
+        )
+
+    def _contained(self, contained: Contained) -> Answer:
+        if contained.created is None:
+            return client_answer(contained.client, self._catalogue)
+        return _created(contained.created)
 
 
 def _new_secret(body: CreateSecret) -> NewSecret:

@@ -12,10 +12,11 @@ from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
 from clientry.storage.protocols.clients import ClientReads, ClientWrites
 from clientry.storage.protocols.forms import FormReads
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
+from clientry.storage.protocols.listable import Listable
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
 from clientry.storage.protocols.signing_keys import SigningKeyReads, SigningKeyWrites
 from clientry.storage.protocols.verifiers import VerifierReads, VerifierWrites
-from clientry.storage.values import Credentials
+from clientry.storage.values import ClientFilter, Credentials
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ class Snapshot(Protocol):
 
     @property
     def clients(self) -> ClientReads: ...  # noqa: D102
+    @property
+    def deleted_clients(self) -> Listable[ClientFilter, Client]: ...  # noqa: D102
     @property
     def secrets(self) -> SecretReads: ...  # noqa: D102
     @property
@@ -46,6 +49,8 @@ class Transaction(Protocol):
 
     @property
     def clients(self) -> ClientWrites: ...  # noqa: D102
+    @property
+    def deleted_clients(self) -> Listable[ClientFilter, Client]: ...  # noqa: D102
     @property
     def secrets(self) -> SecretWrites: ...  # noqa: D102
     @property
