@@ -90,6 +90,7 @@ async def run(
         doors = [await _listen(shared, one) for one in taken]
         signs.on_serving()
         await end.asked.wait()
+        shared.ending = True  # also while everything goes on for a balancer's sake: its connections end in good order
         if listener.drain_delay and end.with_delay:
             await _until(end.forced, listener.drain_delay)
         for door in doors:
