@@ -200,9 +200,9 @@ class Methods:
         self._options = Answer(204, ((b"allow", ", ".join(self.allow).encode()),))
         self._app = surface(self._dispatch)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        await self._app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Return what answers a request."""
+        return self._app(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         method: str = scope["method"]

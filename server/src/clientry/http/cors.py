@@ -1,6 +1,6 @@
 """Cross-origin access (contract, ruling 14): the published document's four headers on every answer, errors included."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Final
 
 from msgspec import Struct
@@ -34,11 +34,10 @@ class Cors:
         self._by_origin = {origin.encode(): _headers(policy, origin) for origin in policy.origins}
         self._default = default_headers(policy)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Return what answers a request."""
         if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         headers = self._default if self._any else self._for(scope)
 
         async def send_with_headers(message: Message) -> None:
@@ -46,7 +45,7 @@ class Cors:
                 message["headers"].extend(headers)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        return self._app(scope, receive, send_with_headers)
 
     def _for(self, scope: Scope) -> Headers:
         origins = header_values(scope, b"origin")

@@ -1,7 +1,7 @@
 """From a path to what answers it: exact paths by one look-up, paths with parameters by their patterns in turn."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import unquote
 
 from clientry.http.exchange import App, Receive, Scope, Send
@@ -23,13 +23,13 @@ class Routes:
         self._patterns = [(_pattern(path), app) for path, app in table.items() if "{" in path]
         self._otherwise = otherwise
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Return what answers a request; a coroutine of its own would cost time and memory, and do nothing."""
         path = scope["path"] if b"%" not in scope["raw_path"] else _undivided(scope["raw_path"])
         app = self._exact.get(path)
         if app is None:
             app = self._by_pattern(path, scope)
-        await app(scope, receive, send)
+        return app(scope, receive, send)
 
     def _by_pattern(self, path: str, scope: Scope) -> App:
         for pattern, app in self._patterns:

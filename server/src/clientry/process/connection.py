@@ -193,7 +193,9 @@ class Connection:
         """Return what is to be done because the deadline has passed."""
         match RULES[self.state].late:
             case Late.REFUSE:
-                return self._refuse(Refusal(400, _TOO_SLOW, path_of(self._received)), now)
+                refusal = Refusal(400, _TOO_SLOW, path_of(self._received))
+                self.close(now)  # it is silent: there is nothing to throw away
+                return refusal
             case Late.CLOSE:
                 self.close(now)
                 return Late.CLOSE

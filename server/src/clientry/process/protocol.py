@@ -5,7 +5,10 @@ answer looks like is the exchange's.
 """
 
 import asyncio
+import contextlib
+import socket
 import ssl
+import struct
 from typing import Final
 from urllib.parse import unquote
 
@@ -18,6 +21,8 @@ from clientry.process.shared import Shared
 from clientry.process.states import MAX_BODY_HELD, Late, State
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""What has a socket reset its connection: the kernel would go on offering the rest of an answer that nobody reads."""
 _log = structlog.get_logger("clientry.connection")
 
 
@@ -68,6 +73,7 @@ class HttpProtocol(asyncio.Protocol):
         shared = self._shared
         self._transport = transport
         self._peer = transport.get_extra_info("peername")
+        transport.set_write_buffer_limits(high=0)  # what the kernel does not take is what the client does not read
         if self._handshake is not None:
             self._handshake = None
             self.machine.secured()
@@ -198,8 +204,12 @@ class HttpProtocol(asyncio.Protocol):
         self.machine.closed()
         if self._handshake is not None:
             self._handshake.cancel()
-        else:
-            self._transport.abort()
+            return
+        taken: socket.socket | None = self._transport.get_extra_info("socket")
+        if taken is not None:
+            with contextlib.suppress(OSError):
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._transport.abort()
 
     # What the machine says.
 
@@ -274,7 +284,10 @@ class HttpProtocol(asyncio.Protocol):
         lines = [STATUS_LINES[refusal.status], self._shared.date(), *[b": ".join(header) for header in headers]]
         head = b"%b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (b"\r\n".join(lines), len(body))
         self._transport.write(head + body)
-        self._read_no_more()
+        if self.machine.state is State.CLOSING:
+            self._transport.close()
+        else:
+            self._read_no_more()
 
     def _read_no_more(self) -> None:
         """Say that nothing more is sent, and let the client read; what it still sends is dropped."""

@@ -25,7 +25,7 @@ ANSWER_TIME: Final = 120.0
 """Seconds from one part of an answer to the next, or from the request to the first."""
 WRITE_TIME: Final = 30.0
 """Seconds in which a client must read something of what was sent to it."""
-DROP_TIME: Final = 2.0
+DROP_TIME: Final = 0.7
 """Seconds that a client has to read its answer and to close, where it sent more than was read."""
 LAST_WORD_TIME: Final = 1.0
 """Seconds that a new connection has to ask for something when the server is ending."""

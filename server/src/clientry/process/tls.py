@@ -7,6 +7,7 @@ from typing import Final
 from clientry.process.certificate import Certificate
 from clientry.process.protocol import HttpProtocol
 from clientry.process.shared import Shared
+from clientry.process.states import DROP_TIME
 
 AT_ONCE: Final = 64
 """Connections that are taken in one turn of the event loop."""
@@ -65,7 +66,11 @@ class TlsDoor:
         patience = self._shared.limits.times.header + 1
         try:
             await self._loop.connect_accepted_socket(
-                lambda: protocol, connection, ssl=self._certificate.context, ssl_handshake_timeout=patience
+                lambda: protocol,
+                connection,
+                ssl=self._certificate.context,
+                ssl_handshake_timeout=patience,
+                ssl_shutdown_timeout=DROP_TIME,
             )
         except (OSError, TimeoutError):
             protocol.connection_lost(None)
