@@ -8,6 +8,7 @@ from clientry.settings import SETTINGS
 ENDS = {
     Late.CLOSE: "it is closed",
     Late.REFUSE: "400, and it is closed",
+    Late.TELL: "400, in the form of the operation, and it is closed",
     Late.ABORT: "it is broken off",
 }
 MEANING = {
@@ -33,7 +34,6 @@ settings: `header_timeout`, `body_timeout` and `keep_alive` change them.
 |---|---|---|---|---|
 {rows}
 
-A body that is slow is refused by the operation that reads it, with 400 after `body_timeout`; the time above is the last resort.
 While a client reads something of its answer, the time to read it begins anew.
 
 **Requests on one connection** are answered one after the other. What is sent beyond the bound before an earlier request was

@@ -114,6 +114,9 @@ def test_silence_ends_every_state(state: State) -> None:
         case Late.REFUSE:
             assert isinstance(what, Refusal)
             assert what.status == 400
+        case Late.TELL:
+            assert connection.state is State.ANSWERING
+            connection.answered(connection.deadline, keep_alive=True)
         case other:
             assert what is other
     assert connection.state in (State.DROPPING, State.CLOSING, State.CLOSED)

@@ -3,7 +3,6 @@
 Plain ASGI: on the token path, request and response objects of a framework cost more than the signature of the token.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -73,7 +72,7 @@ async def read_body(scope: Scope, receive: Receive, within: float) -> bytes:
 
     Args:
         scope: the request.
-        receive: where its body comes from.
+        receive: where its body comes from; it tells when that takes too long.
         within: seconds that it may take to arrive.
 
     Raises:
@@ -84,21 +83,12 @@ async def read_body(scope: Scope, receive: Receive, within: float) -> bytes:
     for value in header_values(scope, b"content-length"):
         if not value.isdigit() or int(value[:20]) > MAX_BODY:
             raise PayloadTooLarge(f"The body must not have more than {MAX_BODY} bytes.")
-    arrived: Callable[[], bool] | None = scope.get("clientry.arrived")
-    if arrived is not None and arrived():
-        return await _collect(receive)  # nothing to wait for, and a timer costs more than reading
-    try:
-        async with asyncio.timeout(within):
-            return await _collect(receive)
-    except TimeoutError:
-        raise BadRequest(f"The body did not arrive within {within:g} seconds.") from None
-
-
-async def _collect(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
+            if message.get("clientry.late", False):
+                raise BadRequest(f"The body did not arrive within {within:g} seconds.")
             raise Disconnected
         body += message.get("body", b"")
         if len(body) > MAX_BODY:

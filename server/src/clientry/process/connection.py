@@ -199,6 +199,9 @@ class Connection:
             case Late.CLOSE:
                 self.close(now)
                 return Late.CLOSE
+            case Late.TELL:
+                self._enter(State.ANSWERING, now)
+                return Late.TELL
             case Late.ABORT:
                 self.closed()
                 return Late.ABORT

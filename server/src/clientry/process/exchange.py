@@ -73,6 +73,7 @@ class Exchange:
         "_handed_over",
         "_head",
         "_is_gone",
+        "_is_late",
         "_is_whole",
         "_keep_alive",
         "_left",
@@ -91,6 +92,7 @@ class Exchange:
         self._handed_over = False
         self._continue = head.expects_continue and not is_whole
         self._is_gone = False
+        self._is_late = False
         self._waiter: asyncio.Future[None] | None = None
         self._start: Message | None = None
         self._keep_alive = head.keep_alive
@@ -111,10 +113,6 @@ class Exchange:
         """Whether the whole answer was handed to the connection."""
         return self._end is not None
 
-    def arrived(self) -> bool:
-        """Tell whether the whole body is there."""
-        return self._is_whole
-
     def more(self, body: bytes, *, is_whole: bool) -> None:
         """Take more of the body."""
         self._body += body
@@ -127,16 +125,21 @@ class Exchange:
         self._is_gone = True
         self._wake()
 
+    def late(self) -> None:
+        """Take note that the body did not arrive in its time: whoever reads it is told so."""
+        self._is_late = True
+        self._wake()
+
     async def receive(self) -> Message:
         """Return the next part of the body, or, when that is over, wait until the client has gone."""
-        while not self._is_gone and (self._handed_over or not (self._body or self._is_whole)):
+        while not (self._is_gone or self._is_late) and (self._handed_over or not (self._body or self._is_whole)):
             if self._continue and not self.has_begun:
                 self._continue = False
                 self._wire.write(_CONTINUE)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        if self._is_gone:
-            return {"type": "http.disconnect"}
+        if self._is_gone or self._is_late:
+            return {"type": "http.disconnect", "clientry.late": not self._is_gone}
         body, self._body, self.held = self._body, b"", 0
         self._handed_over = self._is_whole
         if not self._is_whole:

@@ -140,6 +140,8 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse(refusal)
             case Late.ABORT:
                 self.abort()
+            case Late.TELL if self._exchange is not None:
+                self._exchange.late()
             case _:
                 self._unread = unread
                 self._transport.close()
@@ -246,7 +248,6 @@ class HttpProtocol(asyncio.Protocol):
             "root_path": "",
             "headers": head.fields,
             "client": self._peer,
-            "clientry.arrived": exchange.arrived,
             "clientry.peer_certificate": self._peer_certificate,
         }
         self._shared.start(exchange, scope, overloaded=self._is_one_too_many)

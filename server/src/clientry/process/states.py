@@ -19,8 +19,6 @@ MAX_PIPELINED: Final = 16_384
 MAX_DROPPED: Final = 1_048_576
 """Bytes that are thrown away after an answer, so that the client can read it, before the connection is broken."""
 
-BODY_GRACE: Final = 5.0
-"""Seconds beyond the body's time: the application refuses a slow body itself, and is given that long to do so."""
 ANSWER_TIME: Final = 120.0
 """Seconds from one part of an answer to the next, or from the request to the first."""
 WRITE_TIME: Final = 30.0
@@ -77,6 +75,8 @@ class Late(Enum):
     """It is closed without a word: nothing was asked."""
     REFUSE = "refuse"
     """It is told so, and closed."""
+    TELL = "tell"
+    """The application is told that no more comes, and refuses the request in its own words."""
     ABORT = "abort"
     """It is broken off, whatever is still on its way."""
 
@@ -102,7 +102,7 @@ RULES: Final[Mapping[State, Rule]] = MappingProxyType(
         State.SHAKING_HANDS: Rule(lambda times: times.header, Late.ABORT),
         State.NEW: Rule(lambda times: times.header, Late.CLOSE),
         State.HEAD: Rule(lambda times: times.header, Late.REFUSE, held=MAX_HEAD),
-        State.BODY: Rule(lambda times: times.body + BODY_GRACE, Late.ABORT, held=MAX_BODY_HELD),
+        State.BODY: Rule(lambda times: times.body, Late.TELL, held=MAX_BODY_HELD),
         State.ANSWERING: Rule(lambda _: ANSWER_TIME, Late.ABORT, held=MAX_PIPELINED),
         State.WRITING: Rule(lambda _: WRITE_TIME, Late.ABORT, held=MAX_PIPELINED),
         State.KEPT: Rule(lambda times: times.keep_alive, Late.CLOSE),
