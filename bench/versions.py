@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final, Self, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
 from rich.table import Table
 from tests.support.revision import ROOT, Program, program_in, program_of
@@ -24,6 +24,7 @@ from bench.load import LoadError, require_wrk
 from bench.memory import FIXED_LOAD, Memory, after_fixed_load
 from bench.place import WORKLOADS, Place
 from bench.starting import Start, start
+from bench.stopped import stopped_line
 
 MEMORY_ROUNDS: Final = 3
 WIDTH: Final = 124
@@ -56,6 +57,10 @@ class Version(Struct, frozen=True):
         made.start()
         return made
 
+    def below_a_stopped_line(self) -> Self:
+        """Return the same with a client whose look-up costs the most."""
+        return structs.replace(self, first=stopped_line(self.program, self.data, self.first["account_id"]))
+
     def serve(self) -> servers.Process:
         """Return its server."""
         return servers.clientry(self.data, program=self.program)
@@ -83,14 +88,17 @@ class Comparison(Struct, frozen=True):
     memory: list[Pair[Memory]]
 
 
-def run(revision: str, rounds: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Comparison]:
-    """Return what was measured of this checkout and of the revision, for each engine."""
+def run(
+    revision: str, rounds: int, seconds: float, tell: Callable[[str], None], *, stopped: bool = False
+) -> dict[str, Comparison]:
+    """Return what was measured of this checkout and of the revision, for each engine. `stopped`: below a line of such accounts."""
     found: dict[str, Comparison] = {}
     with engines() as (folder, made):
         programs = {"now": program_in(ROOT), "then": program_of(revision, folder / "then")}
         for name, engine in made.items():
             tell(f"{name}: installing")
             versions = [Version.install(program, folder / f"{name}-{of}", engine) for of, program in programs.items()]
+            versions = [version.below_a_stopped_line() for version in versions] if stopped else versions
             found[name] = Comparison(
                 _costs(versions, engine.pid, rounds, seconds, lambda what, name=name: tell(f"{name}, {what}")),
                 [_in_turn(versions, number, Version.start) for number in _told(rounds, f"{name}, start", tell)],
@@ -176,13 +184,15 @@ def main() -> int:
     parser.add_argument("revision", help="a commit, a tag or a branch")
     parser.add_argument("--rounds", type=int, default=15, help="how many, at least 2")
     parser.add_argument("--seconds", type=float, default=2, help="of each workload in each round")
+    parser.add_argument("--stopped", action="store_true", help="below eight accounts that were all stopped before")
     chosen = parser.parse_args()
     console = Console()
     console.width = max(console.width, WIDTH)
     try:
         require_wrk()
         with console.status("starting") as status:
-            found = run(chosen.revision, max(2, chosen.rounds), chosen.seconds, status.update)
+            rounds = max(2, chosen.rounds)
+            found = run(chosen.revision, rounds, chosen.seconds, status.update, stopped=chosen.stopped)
     except LoadError as problem:
         console.print(f"The run is void: {problem}", style="bold red")
         return 1

@@ -139,7 +139,9 @@ class ClientRules(Tenants):
             assert reply.status == 409, reply
             return
         assert reply.status == 200, reply
-        if wanted.get("enabled") is False and target.enabled:
+        put_off = "expires_at" in wanted and target.expires_at is not None
+        put_off = put_off and (wanted["expires_at"] is None or wanted["expires_at"] > target.expires_at)
+        if put_off or (wanted.get("enabled") is False and target.enabled):
             self.world.revoke(client=target)
         names = {"token_lifetime": "lifetime"}
         for name, value in wanted.items():

@@ -87,6 +87,8 @@ def test_j01_j02_j03_j08_header_and_claims(registry: Registry, client: Credentia
     assert before <= claims.pop("iat") <= time.time()
     assert claims.pop("exp") - before in range(3600, 3605)
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", claims.pop("jti"))
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{8}", mark) for mark in claims["marks"])
+    assert len(claims.pop("marks")) == 2
     assert claims == {
         "iss": registry.url,
         "sub": client.client_id,

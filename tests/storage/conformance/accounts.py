@@ -71,10 +71,11 @@ async def test_accounts_are_changed_and_deleted_as_they_were_read(storage: Stora
     child = an_account(root, NOW + 1)
     await add_accounts(storage, root, child)
     new = structs.replace(
-        child, friendly_name="É", owner_email="É@x", status=AccountStatus.SUSPENDED, cutoff=7, version=2
+        child, friendly_name="É", owner_email="É@x", status=AccountStatus.SUSPENDED, cutoff=7, version=2, salt="salt-_9"
     )
     await storage.write(lambda transaction: transaction.accounts.replace(child, new))
-    assert await storage.account(child.account_id) == structs.replace(new, path_cutoff=7)
+    read = structs.replace(new, path_cutoff=7, path_salts=("", "salt-_9"))
+    assert await storage.account(child.account_id) == read
     with pytest.raises(LostUpdate):
         await storage.write(lambda transaction: transaction.accounts.replace(child, new))
     with pytest.raises(LostUpdate):
@@ -137,7 +138,7 @@ async def test_accounts_that_are_filtered_are_those_of_a_model(storage: Storage)
         await storage.read(body)
 
 
-async def test_the_latest_cutoff_on_the_path_comes_with_a_client(storage: Storage) -> None:
+async def test_how_the_accounts_on_the_path_were_stopped_comes_with_a_client(storage: Storage) -> None:
     """At every depth of the tree, and of no account beside it; it is read by every way to a client, and to an account."""
     line = [an_account()]
     while len(line) < MAX_DEPTH:
@@ -146,12 +147,14 @@ async def test_the_latest_cutoff_on_the_path_comes_with_a_client(storage: Storag
     await add_accounts(storage, *line, beside)
     clients = [a_client(account) for account in (*line, beside)]
     await add_clients(storage, *clients)
-    for depth, cutoff in ((7, 5), (3, 9), (0, 7)):
+    for depth, cutoff, salt in ((7, 5, "h"), (3, 9, ""), (0, 7, "a")):
         found = await storage.account(line[depth].account_id)
         assert found is not None
-        new = structs.replace(found, cutoff=cutoff, version=2)
+        new = structs.replace(found, cutoff=cutoff, salt=salt, version=2)
         await storage.write(lambda transaction, old=found, new=new: transaction.accounts.replace(old, new))
     for client, expected in zip(clients, (7, 7, 7, 9, 9, 9, 9, 9, 7), strict=True):
+        salts = ("a", *[""] * (len(client.account_path) - 2), "h" if len(client.account_path) == MAX_DEPTH else "")
+        salts = salts[: len(client.account_path)]
         credentials = await storage.credentials(client.client_id)
         assert credentials is not None
         by_id = await storage.client(client.client_id)
@@ -163,3 +166,8 @@ async def test_the_latest_cutoff_on_the_path_comes_with_a_client(storage: Storag
         assert len(credentials.secrets) == 1
         found_cutoffs = (credentials.client.account_cutoff, by_id.cutoff, inside.account_cutoff, account.path_cutoff)
         assert found_cutoffs == (expected,) * 4
+        kept = await storage.write(
+            lambda transaction, one=client: transaction.clients.keep(one.client_id, one.account_path)
+        )
+        assert kept == by_id == inside == credentials.client
+        assert by_id.account_salts == account.path_salts == salts

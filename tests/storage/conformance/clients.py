@@ -23,7 +23,16 @@ from clientry.storage import (
 
 @pytest.mark.parametrize("locked", [None, True, False])
 @pytest.mark.parametrize("kind", list(ClientType))
-async def test_a_client_comes_back_as_it_was(storage: Storage, locked: bool | None, kind: ClientType) -> None:
+@pytest.mark.parametrize(
+    ("salt", "scope_salts"), [("", ()), ("s-_9", ()), ("", (("B", "t"),)), ("s", (("B", "t"), ("clients:read", "u")))]
+)
+async def test_a_client_comes_back_as_it_was(
+    storage: Storage,
+    locked: bool | None,
+    kind: ClientType,
+    salt: str,
+    scope_salts: tuple[tuple[str, str], ...],
+) -> None:
     """Every field of a client survives storing, with texts beyond ASCII, and its secrets come with it."""
     root = an_account()
     client = a_client(
@@ -40,6 +49,8 @@ async def test_a_client_comes_back_as_it_was(storage: Storage, locked: bool | No
         version=1,
         expires_at=2**33 + 1,
         labels=(("a", "x:y"), ("b", "🦆 'quote'")),
+        salt=salt,
+        scope_salts=scope_salts,
     )
     secrets = (a_secret(client), a_secret(client, expires_at=NOW + 1, verifier=bytes(range(33))))
 
@@ -95,7 +106,16 @@ async def test_a_changed_client_is_seen_at_once(storage: Storage) -> None:
     client = a_client(root)
     await add_accounts(storage, root)
     await add_clients(storage, client)
-    new = await replace(storage, client, name="Other", locked=True, enabled=False, tokens_valid_from=NOW)
+    new = await replace(
+        storage,
+        client,
+        name="Other",
+        locked=True,
+        enabled=False,
+        tokens_valid_from=NOW,
+        salt="s",
+        scope_salts=(("B", "t"),),
+    )
     found = await storage.credentials(client.client_id)
     assert found is not None
     assert found.client == new
@@ -138,7 +158,7 @@ async def test_a_deleted_client_is_restored_or_purged(storage: Storage) -> None:
     await delete(storage, client)
     assert await deleted(NOW) is None
     assert await deleted(NOW - 1) == client
-    back = structs.replace(client, version=2, tokens_valid_from=NOW + 5)
+    back = structs.replace(client, version=2, tokens_valid_from=NOW + 5, salt="s", scope_salts=(("B", "t"),))
     await storage.write(lambda transaction: transaction.clients.restore(client, back))
     found = await storage.credentials(client.client_id)
     assert found is not None

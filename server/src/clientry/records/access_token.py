@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 
 from clientry.randomness import Random
 from clientry.records.account import Account
-from clientry.records.client import Client
+from clientry.records.client import Client, scopes_held
+from clientry.records.mark import mark, path_marks, scope_name
 from clientry.records.product import Catalogue
 from clientry.records.scope import RESOURCES, format_scope
 
@@ -40,13 +41,15 @@ class Claims(Struct, frozen=True, omit_defaults=True):
         iss: the issuer.
         sub: the client; there is no other subject in client credentials.
         aud: this API and the audiences of the products that are granted (RFC 9068 section 3).
-        iat: seconds since the epoch; never before the client's cut-off.
+        iat: seconds since the epoch; without marks never before the client's cut-off.
         exp: the first second at which it is no longer good.
         jti: 128 random bits.
         client_id: the client.
         account_id: the client's account.
         client_type: admin or standard.
         scope: what was granted; absent where nothing was.
+        marks: what is compared to tell whether it was stopped: of the client, of each account on the path of `account_id`, and of
+            the granted scopes that were ever taken away from the client; absent while there are nodes that understand none.
     """
 
     iss: str
@@ -59,6 +62,7 @@ class Claims(Struct, frozen=True, omit_defaults=True):
     account_id: str
     client_type: str
     scope: str = ""
+    marks: tuple[str, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()
@@ -70,15 +74,39 @@ class Grant(Struct, frozen=True):
 
     Attributes:
         client: who gets it.
-        account_id: the account that it is for: the client's own, or one below it.
-        cutoff: the first second at which it can be issued, so that no cut-off from before kills it.
+        account: the account below the client's own that it is for, None: it is for the client's own.
         scopes: what it grants.
+        is_marked: whether it carries marks.
     """
 
     client: Client
-    account_id: str
-    cutoff: int
+    account: Account | None
     scopes: tuple[str, ...]
+    is_marked: bool
+
+    @property
+    def account_id(self) -> str:
+        """The account that it is for."""
+        return self.client.account_id if self.account is None else self.account.account_id
+
+    @property
+    def cutoff(self) -> int:
+        """The first second at which it can be issued, so that no cut-off from before kills it; 0: it has marks instead."""
+        return 0 if self.is_marked else _cutoff(self.client, self.account)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks that it carries."""
+        if not self.is_marked:
+            return ()
+        marks = marks_of(self.client, self.account)
+        if not self.client.scope_salts:
+            return marks
+        return marks + tuple(
+            mark(scope_name(self.client.client_id, scope), salt)
+            for scope, salt in self.client.scope_salts
+            if scope in self.scopes
+        )
 
 
 class Issuer(Struct, frozen=True):
@@ -123,6 +151,7 @@ class Issuer(Struct, frozen=True):
             account_id=grant.account_id,
             client_type=client.client_type.value,
             scope=format_scope(grant.scopes),
+            marks=grant.marks,
         )
 
 
@@ -152,6 +181,43 @@ def is_good(claims: Claims, issuer: str, now: float) -> bool:
     return claims.iss == issuer and issuer in claims.aud and now < claims.exp
 
 
-def outlived(claims: Claims, holder: Client | Account) -> bool:
-    """Tell whether the tokens of its client, or of the account that it is for, were cut off after this one was issued."""
-    return claims.iat < (holder.cutoff if isinstance(holder, Client) else holder.path_cutoff)
+def marks_of(client: Client, account: Account | None) -> tuple[str, ...]:
+    """Return the marks of a client and of every account on the path of the one that a token is for; None: the client's own."""
+    path, salts = (client.account_path, client.account_salts) if account is None else (account.path, account.path_salts)
+    return (mark(client.client_id, client.salt), *path_marks(path, salts))
+
+
+def is_stopped(claims: Claims, client: Client, account: Account | None) -> bool:
+    """Tell whether a token is from before a stop of its client, or of an account, or whether one of them is stopped now.
+
+    One without marks is from before tokens carried them, or from a node that did not know yet that they may. It is judged by the
+    time at which it was issued, and whatever was stopped since then has killed it.
+
+    Args:
+        claims: of the token.
+        client: its client, as it is now.
+        account: the account that it is for where that is not the client's own, as it is now.
+    """
+    if client.suspended or (account is not None and account.suspended):
+        return True
+    if not claims.marks:
+        salted = client.is_salted or (account is not None and bool(account.path_salts))
+        return salted or claims.iat < _cutoff(client, account)
+    marks = marks_of(client, account)
+    return claims.marks[: len(marks)] != marks
+
+
+def scopes_alive(claims: Claims, client: Client, catalogue: Catalogue) -> frozenset[str]:
+    """Return the scopes of a token that its client still holds, and has held without a break since the token was issued."""
+    alive = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, catalogue))
+    if not client.scope_salts:
+        return alive
+    return alive.difference(
+        scope
+        for scope, salt in client.scope_salts
+        if scope in alive and mark(scope_name(client.client_id, scope), salt) not in claims.marks
+    )
+
+
+def _cutoff(client: Client, account: Account | None) -> int:
+    return client.cutoff if account is None else max(client.cutoff, account.path_cutoff)

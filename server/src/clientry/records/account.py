@@ -5,6 +5,8 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from clientry.records.mark import Stop
+
 SUSPENDED_CUTOFF: Final = 253_402_300_800
 """10000-01-01T00:00:00Z: the cutoff of a suspended account, before which every token is issued."""
 MAX_DEPTH: Final = 8
@@ -29,8 +31,10 @@ class Account(Struct, frozen=True):
         status: whether it works.
         date_created: seconds since 1970-01-01T00:00:00Z.
         version: grows by one with every change.
-        cutoff: access tokens that clients of its tree were issued before this second are dead.
+        cutoff: access tokens without marks that clients of its tree were issued before this second are dead.
+        salt: what its mark is made from beside its id; empty where it was never stopped.
         path_cutoff: the latest cutoff of this account and those above it; read, never written.
+        path_salts: the salts of the accounts on its path, none at all where no account has one; read, never written.
     """
 
     account_id: str
@@ -41,7 +45,9 @@ class Account(Struct, frozen=True):
     date_created: int
     version: int = 1
     cutoff: int = 0
+    salt: str = ""
     path_cutoff: int = 0
+    path_salts: tuple[str, ...] = ()
 
     @property
     def suspended(self) -> bool:
@@ -62,11 +68,10 @@ class AccountChange(Struct, frozen=True):
     status: AccountStatus | UnsetType = UNSET
 
 
-def changed(account: Account, change: AccountChange, now: float) -> Account:
+def changed(account: Account, change: AccountChange, stop: Stop) -> Account:
     """Return the account as it is after a change, the very same one where nothing differs.
 
-    A suspended account and all below it get no tokens and no answers. Tokens from before stay dead when it is active again; the
-    cut-off is then the next whole second, because `iat` has whole seconds.
+    A suspended account and all below it get no tokens and no answers. Tokens from before stay dead when it is active again.
     """
     wanted = {field: value for field, value in structs.asdict(change).items() if value is not UNSET}
     if all(getattr(account, field) == value for field, value in wanted.items()):
@@ -75,9 +80,14 @@ def changed(account: Account, change: AccountChange, now: float) -> Account:
     if new.status is account.status:
         return new
     suspended = new.status is AccountStatus.SUSPENDED
-    return structs.replace(new, cutoff=SUSPENDED_CUTOFF if suspended else int(now) + 1)
+    return structs.replace(new, cutoff=SUSPENDED_CUTOFF if suspended else stop.cutoff, salt=stop.salt or account.salt)
 
 
-def tokens_revoked(account: Account, now: float) -> Account:
-    """Return the account with every token that its tree was issued so far cut off; of a suspended one they are already."""
-    return structs.replace(account, version=account.version + 1, cutoff=max(account.cutoff, int(now) + 1))
+def tokens_revoked(account: Account, stop: Stop) -> Account:
+    """Return the account with every token dead that its tree was issued so far."""
+    return structs.replace(
+        account,
+        version=account.version + 1,
+        cutoff=max(account.cutoff, stop.cutoff),
+        salt=stop.salt or account.salt,
+    )

@@ -10,6 +10,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 GENESIS: Final = bytes(32)
+_UNTOLD: Final = frozenset({"salt", "scope_salts"})
+"""Fields that say nothing to people; what changes them shows in others, or in the name of the operation."""
 """The `previous_hash` of an account's first event."""
 
 
@@ -69,7 +71,8 @@ def difference(old: Struct | None, new: Struct | None) -> tuple[dict[str, object
 
 
 def _fields(record: Struct | None) -> dict[str, object]:
-    return {} if record is None else msgspec.to_builtins(record)
+    found: dict[str, object] = {} if record is None else msgspec.to_builtins(record)
+    return {name: value for name, value in found.items() if name not in _UNTOLD}
 
 
 def chain(change: Change, sequence: int, previous_hash: bytes) -> AuditEvent:

@@ -130,6 +130,11 @@ class ClientCaller(_Asking, frozen=True, kw_only=True):
         return self.client.account_id if self.account is None else self.account.account_id
 
     @property
+    def path(self) -> tuple[str, ...]:
+        """The accounts that stop it when they are stopped: from the root to the one whose tree it sees."""
+        return self.client.account_path if self.account is None else self.account.path
+
+    @property
     def own_accounts(self) -> frozenset[str]:
         """The accounts that it acts for, which it cannot stop."""
         return frozenset((self.client.account_id, self.root))
@@ -138,6 +143,15 @@ class ClientCaller(_Asking, frozen=True, kw_only=True):
     def may_stop_the_last_admin(self) -> bool:
         """Whether it may leave an account that nobody can manage: it may not."""
         return False
+
+    def is_unstopped(self, now: Client) -> bool:
+        """Tell whether nothing stopped its token since it was checked, and its scopes are still its own.
+
+        `now`: its client as it is now, with what stops it on its `path`.
+        """
+        then = self.client if self.account is None else self.client.beside(self.account)
+        lost = {*then.resources, *then.products}.difference(now.resources, now.products)
+        return now.stops == then.stops and self.scopes.isdisjoint(lost)
 
     def require(self, scope: str) -> None:
         """Check that it is an admin client whose token grants `scope`.

@@ -7,7 +7,8 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from clientry.errors import BadRequest, Conflict
-from clientry.records.account import SUSPENDED_CUTOFF
+from clientry.records.account import SUSPENDED_CUTOFF, Account
+from clientry.records.mark import Stop
 from clientry.records.product import Catalogue
 
 DEFAULT_TOKEN_LIFETIME: Final = 3600
@@ -41,11 +42,14 @@ class Client(Struct, frozen=True):
         resources: the global-resource scopes that were granted, admin clients only.
         token_lifetime: seconds that its access tokens live.
         date_created: seconds since 1970-01-01T00:00:00Z.
-        tokens_valid_from: access tokens whose `iat` is before this second are dead.
+        tokens_valid_from: access tokens without marks whose `iat` is before this second are dead.
         version: grows by one with every change.
         expires_at: the first second at which it gets no tokens and no answers, None: it has no end.
         labels: pairs of key and value, in the order of the keys.
+        salt: what its mark is made from beside its id; empty where it was never stopped.
+        scope_salts: the salts of the scopes that were ever taken away from it, by scope.
         account_cutoff: the latest cutoff of the accounts on its path; read with one client, 0 in lists, never written.
+        account_salts: the salts of the accounts on its path, none at all where no account has one; read in the same way.
         deleted_at: the second at which it was deleted, None: it was not; read in lists of deleted clients, never written.
     """
 
@@ -65,18 +69,35 @@ class Client(Struct, frozen=True):
     version: int = 1
     expires_at: int | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    salt: str = ""
+    scope_salts: tuple[tuple[str, str], ...] = ()
     account_cutoff: int = 0
+    account_salts: tuple[str, ...] = ()
     deleted_at: int | None = None
 
     @property
     def cutoff(self) -> int:
-        """Access tokens whose `iat` is before this second are dead, by the client's own cut-off or an account's."""
+        """Access tokens without marks whose `iat` is before this second are dead, by the client's own cut-off or an account's."""
         return max(self.tokens_valid_from, self.account_cutoff)
+
+    @property
+    def is_salted(self) -> bool:
+        """Whether it, a scope of it or an account on its path was stopped since tokens carry marks."""
+        return bool(self.salt or self.scope_salts or self.account_salts)
 
     @property
     def suspended(self) -> bool:
         """Whether an account on its path is suspended."""
         return self.account_cutoff >= SUSPENDED_CUTOFF
+
+    @property
+    def stops(self) -> tuple[object, ...]:
+        """All that changes when it, a scope of it, or an account on its path is stopped."""
+        return self.tokens_valid_from, self.salt, self.scope_salts, self.account_cutoff, self.account_salts
+
+    def beside(self, account: Account) -> "Client":
+        """Return the same with what stops it on the path of an account below its own."""
+        return structs.replace(self, account_cutoff=account.path_cutoff, account_salts=account.path_salts)
 
     def is_active(self, now: float) -> bool:
         """Tell whether it may act, as far as the client itself goes."""
@@ -123,12 +144,13 @@ class ClientChange(Struct, frozen=True):
     labels: Mapping[str, str | None] | UnsetType | None = UNSET
 
 
-def changed(client: Client, change: ClientChange, now: float) -> Client:
+def changed(client: Client, change: ClientChange, stop: Stop) -> Client:
     """Return the client as it is after a change, the very same one where nothing differs.
 
     While a client is locked it can be unlocked, by that alone, and it can be disabled, so that a leak is stopped at once;
-    it keeps working all the while. Disabling cuts off the tokens that were issued: enabling later does not revive them. The
-    cut-off is the next whole second, because `iat` has whole seconds.
+    it keeps working all the while. Tokens from before it was disabled stay dead when it is enabled. So do those from before its
+    end is put off: some may have been issued before it had this end, and whether it has passed is seen by clocks, which differ.
+    A scope that is taken away is dead in the tokens from before, also when it is given back.
 
     Raises:
         Conflict: the client is locked, and this is another change; or it has expired and would be enabled.
@@ -143,30 +165,53 @@ def changed(client: Client, change: ClientChange, now: float) -> Client:
     stops_or_unlocks = differing == {"locked"} or (differing == {"enabled"} and client.enabled)
     if client.locked and not stops_or_unlocks:
         raise locked_conflict()
-    if client.enabled and wanted.get("enabled") is False:
-        wanted["tokens_valid_from"] = max(client.tokens_valid_from, int(now) + 1)
     new = structs.replace(client, version=client.version + 1, **wanted)
-    if new.enabled and not client.enabled and new.has_expired(now):
+    if new.enabled and not client.enabled and new.has_expired(stop.at):
         raise Conflict("The client has expired. Set expires_at to a later time, or to null, together with enabled.")
-    return new
+    if new.enabled is not client.enabled or _is_put_off(client.expires_at, new.expires_at):
+        new = _stopped(new, stop)
+    return scopes_stopped(client, new, stop)
 
 
 def empowers(old: Client, new: Client) -> bool:
     """Tell whether a change revives or prolongs what a client may do, or puts it into other hands (ruling 18)."""
     revived = new.enabled and not old.enabled
-    prolonged = old.expires_at is not None and (new.expires_at is None or new.expires_at > old.expires_at)
-    return revived or prolonged or new.client_owner != old.client_owner
+    return revived or _is_put_off(old.expires_at, new.expires_at) or new.client_owner != old.client_owner
 
 
-def tokens_revoked(client: Client, now: float) -> Client:
-    """Return the client with every token that it was issued so far cut off; the cut-off is the next whole second."""
-    cutoff = max(client.tokens_valid_from, int(now) + 1)
-    return structs.replace(client, version=client.version + 1, tokens_valid_from=cutoff)
+def tokens_revoked(client: Client, stop: Stop) -> Client:
+    """Return the client with every token dead that it was issued so far."""
+    return structs.replace(_stopped(client, stop), version=client.version + 1)
 
 
-def restored(client: Client, now: float) -> Client:
+def restored(client: Client, stop: Stop) -> Client:
     """Return a deleted client as it comes back: as it was, but every token from before stays dead."""
-    return tokens_revoked(client, now)
+    return tokens_revoked(client, stop)
+
+
+def scopes_stopped(old: Client, new: Client, stop: Stop) -> Client:
+    """Return the client with the scopes dead, in the tokens that it was issued so far, which a change takes away.
+
+    Tokens without marks say nothing about single scopes: all of them are cut off, also when scopes are given, because a node of the
+    version before may have taken them away.
+    """
+    before, after = ({*client.products, *client.resources} for client in (old, new))
+    if before == after:
+        return new
+    salts = dict(new.scope_salts)
+    if stop.salt:
+        salts |= dict.fromkeys(before - after, stop.salt)
+    cutoff = max(new.tokens_valid_from, stop.cutoff)
+    return structs.replace(new, tokens_valid_from=cutoff, scope_salts=tuple(sorted(salts.items())))
+
+
+def _stopped(client: Client, stop: Stop) -> Client:
+    cutoff = max(client.tokens_valid_from, stop.cutoff)
+    return structs.replace(client, tokens_valid_from=cutoff, salt=stop.salt or client.salt)
+
+
+def _is_put_off(old: int | None, new: int | None) -> bool:
+    return old is not None and (new is None or new > old)
 
 
 def relabelled(

@@ -133,7 +133,7 @@ class AccountRegistry:
             old = await existing_account(caller, transaction, account_id, if_match)
             if change.status is AccountStatus.SUSPENDED and _is_own(caller, old):
                 raise Conflict("An account cannot suspend itself: that is for the account above it.")
-            new = changed(old, change, occasion.now)
+            new = changed(old, change, await occasion.stop(transaction))
             if new.status is AccountStatus.SUSPENDED and old.status is AccountStatus.ACTIVE:
                 await keep_an_admin_above(caller, transaction, old)
             if new.owner_email != old.owner_email:
@@ -160,7 +160,7 @@ class AccountRegistry:
 
         async def body(transaction: Transaction) -> Account:
             old = await existing_account(caller, transaction, account_id, if_match)
-            new = tokens_revoked(old, occasion.now)
+            new = tokens_revoked(old, await occasion.stop(transaction))
             await transaction.accounts.replace(old, new)
             deed = _deed("account.revoke_tokens", new, old, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))

@@ -105,7 +105,7 @@ class ClientLifecycle:
             ensure_holds(caller, old.resources)
             if await transaction.accounts.hold(old.account_id) is None:
                 raise Conflict("The account of the client was deleted.")
-            new = restored(old, occasion.now)
+            new = restored(old, await occasion.stop(transaction))
             await transaction.clients.restore(old, new)
             deed = deed_on_client("client.restore", new, None, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))
@@ -122,7 +122,7 @@ class ClientLifecycle:
             old = await transaction.clients.get(client_id)
             if old is None or not old.enabled or not old.has_expired(occasion.now):
                 return
-            new = changed(old, ClientChange(enabled=False), occasion.now)
+            new = changed(old, ClientChange(enabled=False), await occasion.stop(transaction))
             await transaction.clients.replace(old, new)
             deed = deed_on_client("client.expire", new, old, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))

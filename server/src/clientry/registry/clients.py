@@ -116,7 +116,7 @@ class ClientRegistry:
             NotFound: there is none, or not in the caller's tree.
         """
         caller.require(CLIENTS_READ)
-        client = await self._storage.client(client_id) if is_id(CLIENT_PREFIX, client_id) else None
+        client = await self._storage.registered(client_id) if is_id(CLIENT_PREFIX, client_id) else None
         return visible_client(caller, client)
 
     async def create(self, caller: Caller, new: NewClient) -> CreatedClient:
@@ -185,7 +185,7 @@ class ClientRegistry:
                 raise Conflict("A client cannot set its own end. Use another admin client.")
             if isinstance(change.expires_at, int):
                 ensure_future("expires_at", change.expires_at, occasion.now)
-            new = changed(old, change, occasion.now)
+            new = changed(old, change, await occasion.stop(transaction))
             if empowers(old, new):
                 ensure_holds(caller, new.resources)
             # Also where nothing differs: what was found may be the first try of this very request, which no replica has yet.
@@ -213,7 +213,7 @@ class ClientRegistry:
 
         async def body(transaction: Transaction) -> Client:
             old = await existing_client(caller, transaction, client_id, if_match)
-            new = tokens_revoked(old, occasion.now)
+            new = tokens_revoked(old, await occasion.stop(transaction))
             await transaction.clients.replace(old, new)
             deed = deed_on_client("client.revoke_tokens", new, old, new)
             await transaction.audit_events.append(audited(caller, deed, occasion))

@@ -14,8 +14,8 @@ from clientry.records.caller import Caller, ClientCaller, Itself, Operator, sees
 from clientry.records.client import Client
 from clientry.records.idempotency import KEPT_FOR, AnsweredBefore, Target
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, EVENT_PREFIX, is_id, new_id
-from clientry.records.scope import RESOURCES
-from clientry.storage import Snapshot, Storage, Transaction
+from clientry.records.mark import Stop, salt_of
+from clientry.storage import MARKS, Snapshot, Storage, Transaction
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ class Occasion(Struct, frozen=True):
 
     now: float
     event_id: str
+
+    async def stop(self, transaction: Transaction) -> Stop:
+        """Return the moment of a change that stops tokens, or lifts such a stop; without a salt while a node knows none."""
+        return Stop(self.now, salt_of(self.event_id) if await transaction.forms.may_write(MARKS) else "")
 
 
 def draw_occasion(clock: Clock, random: Random) -> Occasion:
@@ -72,8 +76,7 @@ async def change(
         AnsweredBefore: a request with the same idempotency key was answered already.
     """
 
-    async def whole(transaction: Transaction) -> T:
-        await ensure_still_valid(caller, transaction, occasion.now)
+    async def once(transaction: Transaction) -> T:
         if caller.once is None:
             return await body(transaction)
         now = int(occasion.now)
@@ -81,6 +84,14 @@ async def change(
             raise AnsweredBefore
         result = await body(transaction)
         await transaction.answers.fill(caller.once.digest, caller.once.seal(result, about))
+        return result
+
+    async def whole(transaction: Transaction) -> T:
+        result = await once(transaction)
+        # Last, so that nothing waits for whoever waits here; and held to the end: what stops the caller waits for this change.
+        if isinstance(caller, ClientCaller):
+            kept = await transaction.clients.keep(caller.client.client_id, caller.path)
+            _ensure_unstopped(caller, kept, occasion.now)
         return result
 
     return await storage.write(whole)
@@ -153,14 +164,15 @@ async def ensure_still_valid(caller: Caller, snapshot: Snapshot, at: float) -> N
 
 async def _client_still_valid(caller: ClientCaller, snapshot: Snapshot, at: float) -> None:
     now = await snapshot.clients.get(caller.client.client_id)
-    if now is None or not now.is_active(at) or now.cutoff != caller.client.cutoff:
-        raise Unauthorized("The access token is no longer good.", error="invalid_token")
-    if not caller.scopes.intersection(RESOURCES).issubset(now.resources):
-        raise Unauthorized("The access token grants what its client no longer holds.", error="invalid_token")
-    if caller.account is None:
-        return
-    account = await snapshot.accounts.get(caller.account.account_id)
-    if account is None or account.path_cutoff != caller.account.path_cutoff:
+    if now is not None and caller.account is not None:
+        account = await snapshot.accounts.get(caller.account.account_id)
+        now = None if account is None else now.beside(account)
+    _ensure_unstopped(caller, now, at)
+
+
+def _ensure_unstopped(caller: ClientCaller, now: Client | None, at: float) -> None:
+    """Check that a caller's client, read with what stops it on the path that it acts for, is what its token was checked against."""
+    if now is None or not now.is_active(at) or not caller.is_unstopped(now):
         raise Unauthorized("The access token is no longer good.", error="invalid_token")
 
 

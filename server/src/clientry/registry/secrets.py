@@ -215,7 +215,7 @@ class SecretRegistry:
             elif caller.actor == client_id:
                 raise Conflict("A client cannot end all of its own secrets. Ask for a new one with it.")
             kept = await transaction.secrets.of(client_id)
-            contained = tokens_revoked(client, occasion.now)
+            contained = tokens_revoked(client, await occasion.stop(transaction))
             await transaction.clients.replace(client, contained)
             for old in kept:
                 await transaction.secrets.delete(old)

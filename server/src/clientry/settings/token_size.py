@@ -5,7 +5,9 @@ from typing import Final
 from clientry.errors import ConfigurationError
 from clientry.records import access_token
 from clientry.records.access_token import Claims, Issuer
+from clientry.records.account import MAX_DEPTH
 from clientry.records.identifier import ACCOUNT_PREFIX, CLIENT_PREFIX, ULID_LENGTH
+from clientry.records.mark import MARK_LENGTH
 from clientry.records.product import Catalogue
 from clientry.records.scope import RESOURCES, format_scope
 from clientry.records.signing_key import MAX_TOKEN_BYTES, RSA_BITS, Algorithm
@@ -53,6 +55,7 @@ def _size(issuer: Issuer, scopes: tuple[str, ...], algorithm: Algorithm) -> int:
         account_id=account_id,
         client_type="standard",
         scope=format_scope(scopes),
+        marks=("0" * MARK_LENGTH,) * (1 + MAX_DEPTH + len(scopes)),
     )
     parts = (_HEADER_BYTES, len(access_token.encode(claims)), _SIGNATURE_BYTES[algorithm])
     return sum((4 * octets + 2) // 3 for octets in parts) + 2

@@ -8,7 +8,7 @@ An answer of `write` means that the change is on disk. Every method of every pro
 `write` its subclass `OutcomeUnknown`: whether the change was made is then not known.
 """
 
-from clientry.storage.forms import Form, Forms
+from clientry.storage.forms import MARKS, Form, Forms
 from clientry.storage.protocols.accounts import AccountReads, AccountWrites
 from clientry.storage.protocols.answers import AnswerReads, AnswerWrites
 from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
@@ -27,6 +27,7 @@ from clientry.storage.values import (
     ClientStatus,
     Credentials,
     LostUpdate,
+    Overtaken,
     Position,
     SecretUse,
     Slice,
@@ -34,6 +35,7 @@ from clientry.storage.values import (
 )
 
 __all__ = [
+    "MARKS",
     "AccountFilter",
     "AccountReads",
     "AccountWrites",
@@ -54,6 +56,7 @@ __all__ = [
     "KeyCheckWrites",
     "Listable",
     "LostUpdate",
+    "Overtaken",
     "Position",
     "SecretReads",
     "SecretUse",

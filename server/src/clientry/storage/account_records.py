@@ -83,6 +83,7 @@ class Accounts:
         """
         if not await self._session.run(sql.ACCOUNT_REPLACE, account_change_row(old, new)):
             raise LostUpdate
+        self._session.replaced.setdefault(old.account_id, old)
 
     async def delete(self, account: Account, at: int) -> None:
         """Delete an account that has no clients and no accounts below it; its id stays taken.

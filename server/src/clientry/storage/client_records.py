@@ -4,11 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clientry.records.client import Client
-from clientry.storage import ClientFilter, LostUpdate, Position, Slice, Start
+from clientry.storage import ClientFilter, LostUpdate, Overtaken, Position, Slice, Start
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql
 from clientry.storage.account_records import NO_LIST, Accounts
-from clientry.storage.rows import Row, client_change_row, client_of, client_row, filter_texts
+from clientry.storage.rows import (
+    Row,
+    client_change_row,
+    client_of,
+    client_row,
+    filter_texts,
+    kept_client_of,
+    salts_text,
+)
 from clientry.storage.session import Session, position_back, position_of, slice_of
 from clientry.storage.tables import CLIENT_LISTING, CLIENTS
 
@@ -25,6 +33,20 @@ class Clients:
         statement = sql.client_get_locked if self._session.locks else sql.client_get
         rows = await self._session.run(statement(self._session.dialect), (client_id,))
         return client_of(rows[0]) if rows else None
+
+    async def keep(self, client_id: str, path: tuple[str, ...]) -> Client | None:
+        """Return a client beside the accounts of a path, None where one of them is gone; nobody stops them until the end.
+
+        Raises:
+            Overtaken: somebody is about to.
+        """
+        parameters = (client_id, "/".join(path))
+        rows = await self._session.run(sql.client_kept(self._session.dialect, locked=True), parameters)
+        if len(rows) == len(path):
+            return kept_client_of(rows, path, self._session.replaced)
+        if len(await self._session.run(sql.client_kept(self._session.dialect, locked=False), parameters)) == len(path):
+            raise Overtaken
+        return None
 
     async def count(self, wanted: ClientFilter) -> int:
         """Return exactly how many clients there are."""
@@ -72,6 +94,7 @@ class Clients:
         """
         if not await self._session.run(sql.CLIENT_REPLACE, client_change_row(old, new)):
             raise LostUpdate
+        self._session.replaced.setdefault(old.client_id, old)
         if old.enabled != new.enabled:
             await self._delist(old)
             await self._enlist(new)
@@ -92,12 +115,12 @@ class Clients:
         return client_of(rows[0]) if rows else None
 
     async def restore(self, old: Client, new: Client) -> None:
-        """Put a deleted client back, with the cut-off and the version of `new`.
+        """Put a deleted client back, with the cut-off, the salts and the version of `new`.
 
         Raises:
             LostUpdate: it is no longer `old`.
         """
-        row = (new.tokens_valid_from, new.version, old.client_id, old.version)
+        row = (new.tokens_valid_from, salts_text(new), new.version, old.client_id, old.version)
         if not await self._session.run(sql.CLIENT_RESTORE, row):
             raise LostUpdate
         await self._enlist(new)

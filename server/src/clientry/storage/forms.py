@@ -41,10 +41,11 @@ class Form(Struct, frozen=True):
     migration: int
 
 
+MARKS: Final = Form("marks in access tokens", 7)
 BOUND_VERIFIERS: Final = Form("verifiers bound to their client and secret", 8)
 LOW_S: Final = Form("signing keys that sign with low s only", 8)
 
-FORMS: Final = (BOUND_VERIFIERS, LOW_S)
+FORMS: Final = (MARKS, BOUND_VERIFIERS, LOW_S)
 
 
 class Forms:

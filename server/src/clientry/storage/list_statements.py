@@ -8,7 +8,8 @@ from msgspec import Struct
 from clientry.records.client import ClientType
 from clientry.records.identifier import ACCOUNT_ID_LENGTH
 from clientry.storage import AccountFilter, ClientFilter, ClientStatus, Start
-from clientry.storage.statements import ACCOUNT_COLUMNS, CLIENT_COLUMNS, Dialect
+from clientry.storage.dialect import Dialect
+from clientry.storage.statements import ACCOUNT_COLUMNS, CLIENT_COLUMNS
 
 
 class ListShape(Struct, frozen=True):
@@ -63,7 +64,7 @@ def client_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
     Parameters: list key, date and id of the position, [name], [owner], labels, limit, offset. `start`: see `_BOUNDS`.
     """
     return (
-        f"SELECT {CLIENT_COLUMNS}, 0 FROM ({_merged(shape, _BOUNDS[start], 'DESC', dialect)}) AS l "
+        f"SELECT {CLIENT_COLUMNS}, NULL FROM ({_merged(shape, _BOUNDS[start], 'DESC', dialect)}) AS l "
         "JOIN clients AS c ON c.client_id = l.client_id ORDER BY l.date_created DESC, l.client_id DESC"
     )
 
@@ -149,7 +150,7 @@ def account_slice(shape: AccountShape, start: str, dialect: Dialect) -> str:
     """
     limit, offset = 4 + shape.parameters, 5 + shape.parameters
     return (
-        f"SELECT {ACCOUNT_COLUMNS}, 0 FROM ({_account_range(shape, _BOUNDS[start], dialect)} "
+        f"SELECT {ACCOUNT_COLUMNS}, NULL FROM ({_account_range(shape, _BOUNDS[start], dialect)} "
         f"ORDER BY k.date_created DESC, k.account_id DESC LIMIT ${limit} OFFSET ${offset}) "
         "AS l JOIN accounts AS a ON a.account_id = l.account_id ORDER BY l.date_created DESC, l.account_id DESC"
     )
@@ -240,7 +241,7 @@ def deleted_slice(shape: ListShape, start: str, dialect: Dialect) -> str:
     """
     limit, offset = 6 + shape.texts, 7 + shape.texts
     return (
-        f"SELECT {CLIENT_COLUMNS}, 0, c.deleted_at FROM {_deleted(shape, _BOUNDS[start], dialect)} "
+        f"SELECT {CLIENT_COLUMNS}, '', c.deleted_at FROM {_deleted(shape, _BOUNDS[start], dialect)} "
         f"ORDER BY c.date_created DESC, c.client_id DESC LIMIT ${limit} OFFSET ${offset}"
     )
 

@@ -1,9 +1,12 @@
 """Rows and records: how each record is laid out in its table."""
 
 import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from msgspec import structs
 
 from clientry.records.account import Account, AccountStatus
 from clientry.records.audit_event import AuditEvent, Change
@@ -14,8 +17,10 @@ from clientry.storage import ClientFilter
 
 Row = tuple[Any, ...]
 
-_SECRET: Final = 17
-"""The first column of the secret in a row of credentials."""
+_SECRET: Final = 18
+"""The first column of the secret in a row of credentials, or of the account in a row of a kept client."""
+_REMEMBERED: Final = 4_096
+"""Paths whose stops are not read again."""
 _TYPES = {kind.value: kind for kind in ClientType}
 
 
@@ -27,10 +32,12 @@ def fold(text: str) -> str:
 def client_of(row: Row) -> Client:
     """Read a client."""
     locked = row[6]
+    salt, scope_salts = salts_of(row[16]) if row[16] else ("", ())
+    path, cutoff, salts = line_of(row[2], row[17])
     return Client(
         row[0],
         row[1],
-        tuple(row[2].split("/")),
+        path,
         row[3],
         row[4],
         _TYPES[row[5]],
@@ -44,8 +51,52 @@ def client_of(row: Row) -> Client:
         row[13],
         row[14],
         labels_of(row[15]) if row[15] else (),
-        row[16],
+        salt,
+        scope_salts,
+        cutoff,
+        salts,
     )
+
+
+@lru_cache(_REMEMBERED)
+def line_of(path: str, stops: str | None) -> tuple[tuple[str, ...], int, tuple[str, ...]]:
+    """Read the accounts on a path, their latest cutoff, and their salts: none at all where no account has one.
+
+    Args:
+        path: their ids from the root on, joined by `/`.
+        stops: `id cutoff salt,id cutoff salt` of those that were ever stopped; None or empty: none was.
+    """
+    accounts = tuple(path.split("/"))
+    found = {
+        one: (int(cutoff), salt) for one, cutoff, salt in (stop.split(" ") for stop in (stops or "").split(",") if stop)
+    }
+    salts = tuple(found.get(account_id, (0, ""))[1] for account_id in accounts)
+    return accounts, max((cutoff for cutoff, _ in found.values()), default=0), salts if any(salts) else ()
+
+
+def kept_client_of(rows: list[Row], path: tuple[str, ...], replaced: Mapping[str, Client | Account]) -> Client:
+    """Read a client beside the accounts of a path, as they were before a transaction replaced some of them itself."""
+    accounts = {row[_SECRET]: (row[_SECRET + 1], row[_SECRET + 2]) for row in rows}
+    accounts |= {one.account_id: (one.cutoff, one.salt) for one in replaced.values() if isinstance(one, Account)}
+    stops = ",".join(f"{one} {accounts[one][0]} {accounts[one][1]}" for one in path if accounts[one][0])
+    client = client_of((*rows[0][:2], "/".join(path), *rows[0][3 : _SECRET - 1], stops))
+    before = replaced.get(client.client_id)
+    if not isinstance(before, Client):
+        return client
+    return structs.replace(before, account_cutoff=client.account_cutoff, account_salts=client.account_salts)
+
+
+def salts_of(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Read the salts of a client and of its scopes from `salt scope salt scope salt`; no scope has a space in it."""
+    own, *pairs = text.split(" ")
+    return own, tuple(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def salts_text(client: Client) -> str:
+    """Write the salts of a client and of its scopes; empty where there is none."""
+    if not client.scope_salts:
+        return client.salt
+    return " ".join((client.salt, *(word for pair in client.scope_salts for word in pair)))
 
 
 def labels_of(text: str) -> tuple[tuple[str, str], ...]:
@@ -94,6 +145,7 @@ def client_row(client: Client) -> Row:
         client.version,
         client.expires_at,
         labels_text(client.labels),
+        salts_text(client),
     )
 
 
@@ -112,6 +164,7 @@ def client_change_row(old: Client, new: Client) -> Row:
         new.tokens_valid_from,
         new.expires_at,
         labels_text(new.labels),
+        salts_text(new),
         new.version,
         old.client_id,
         old.version,
@@ -139,7 +192,20 @@ def used_secret_of(row: Row) -> UsedSecret:
 
 def account_of(row: Row) -> Account:
     """Read an account."""
-    return Account(row[0], tuple(row[1].split("/")), row[2], row[3], AccountStatus(row[4]), *row[5:9])
+    path, cutoff, salts = line_of(row[1], row[9])
+    return Account(
+        row[0],
+        path,
+        row[2],
+        row[3],
+        AccountStatus(row[4]),
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        cutoff,
+        salts,
+    )
 
 
 def account_row(account: Account) -> Row:
@@ -155,6 +221,7 @@ def account_row(account: Account) -> Row:
         fold(account.friendly_name),
         fold(account.owner_email),
         account.cutoff,
+        account.salt,
     )
 
 
@@ -167,6 +234,7 @@ def account_change_row(old: Account, new: Account) -> Row:
         fold(new.owner_email),
         new.status.value,
         new.cutoff,
+        new.salt,
         new.version,
         old.account_id,
         old.version,

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from clientry.records.account import Account
+from clientry.records.client import Client
 from clientry.storage import Forms, Position, Slice, Start
+from clientry.storage.dialect import Dialect
 from clientry.storage.rows import Row
-from clientry.storage.statements import Dialect
 from clientry.storage.tables import Table
 
 RecordT = TypeVar("RecordT")
@@ -22,6 +24,11 @@ class Session(Protocol):
     @property
     def locks(self) -> bool:
         """Whether a client that is read must stay as it is until the transaction ends."""
+        ...
+
+    @property
+    def replaced(self) -> dict[str, Client | Account]:
+        """What this transaction has replaced, by its id, as it was before."""
         ...
 
     @property

@@ -6,72 +6,29 @@ The SQL is what SQLite and PostgreSQL both understand; the few places where they
 from functools import cache
 from typing import Final
 
-from msgspec import Struct
-
-from clientry.records.account import MAX_DEPTH
-from clientry.records.identifier import ACCOUNT_ID_LENGTH
-
-
-class Dialect(Struct, frozen=True):
-    """What differs per engine.
-
-    Attributes:
-        contains: tells whether the text `{0}` contains the text `{1}`, letter by letter.
-        slot: which of the rows that add up to a count a transaction writes to; where transactions run side by side each has
-            its own, so that none waits for another.
-        lock_account: makes the changes of the account `$1` wait for each other; empty where all changes do anyway.
-        hold: what a SELECT ends with that keeps its rows from being deleted; empty for the same reason.
-        claim: what a SELECT ends with that keeps its rows, and whatever refers to them, as they are.
-        share: what a SELECT ends with that keeps its rows as they are, beside others that do so; empty for the same reason.
-        on_path: tells whether the id `{id}` is one of those of the path `{path}`.
-    """
-
-    contains: str
-    slot: str
-    lock_account: str
-    hold: str
-    claim: str
-    share: str
-    on_path: str
-
-
-SQLITE: Final = Dialect(
-    contains="instr({0}, {1}) > 0",
-    slot="0",
-    lock_account="",
-    hold="",
-    claim="",
-    share="",
-    on_path="{id} IN ("
-    + ", ".join(
-        f"substr({{path}}, {level * (ACCOUNT_ID_LENGTH + 1) + 1}, {ACCOUNT_ID_LENGTH})" for level in range(MAX_DEPTH)
-    )
-    + ")",
-)
-POSTGRES: Final = Dialect(
-    contains="strpos({0}, {1}) > 0",
-    slot="pg_backend_pid() % 256",
-    lock_account="SELECT 1 FROM accounts WHERE account_id = $1 FOR NO KEY UPDATE",
-    hold=" FOR KEY SHARE OF a",
-    claim=" FOR UPDATE OF a",
-    share=" FOR SHARE",
-    on_path="{id} = ANY(string_to_array({path}, '/'))",
-)
+from clientry.storage.dialect import POSTGRES, SQLITE, Dialect
 
 CLIENT_COLUMNS: Final = (
     "c.client_id, c.account_id, c.account_path, c.name, c.client_owner, c.client_type, c.locked, c.enabled, "
-    "c.products, c.resources, c.token_lifetime, c.date_created, c.tokens_valid_from, c.version, c.expires_at, c.labels"
+    "c.products, c.resources, c.token_lifetime, c.date_created, c.tokens_valid_from, c.version, c.expires_at, c.labels, "
+    "c.salts"
 )
 ACCOUNT_COLUMNS: Final = (
-    "a.account_id, a.path, a.friendly_name, a.owner_email, a.status, a.date_created, a.version, a.cutoff"
+    "a.account_id, a.path, a.friendly_name, a.owner_email, a.status, a.date_created, a.version, a.cutoff, a.salt"
 )
 
 
-def _path_cutoff(path: str, dialect: Dialect) -> str:
-    """Return the expression for the latest cutoff of the accounts on a path; where no account has one it costs next to nothing."""
+def _stop(account: str) -> str:
+    """Return the expression for how an account was stopped: `id cutoff salt`. Whatever stops one gives it a cutoff."""
+    return f"{account}.account_id || ' ' || {account}.cutoff || ' ' || {account}.salt"
+
+
+def _path_stops(path: str, dialect: Dialect) -> str:
+    """Return the expression for how the accounts on a path were stopped; where none ever was it costs next to nothing."""
     return (
-        "CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE cutoff > 0) THEN COALESCE((SELECT MAX(o.cutoff) FROM accounts AS o "
-        f"WHERE o.cutoff > 0 AND {dialect.on_path.format(id='o.account_id', path=path)}), 0) ELSE 0 END"
+        "CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE cutoff > 0) THEN "
+        f"(SELECT {dialect.joined.format(_stop('o'))} FROM accounts AS o "
+        f"WHERE o.cutoff > 0 AND {dialect.on_path.format(id='o.account_id', path=path)}) END"
     )
 
 
@@ -82,9 +39,14 @@ def _path_cutoff(path: str, dialect: Dialect) -> str:
 def client_get(dialect: Dialect) -> str:
     """Return the statement for the client `$1`."""
     return (
-        f"SELECT {CLIENT_COLUMNS}, {_path_cutoff('c.account_path', dialect)} FROM clients AS c "
+        f"SELECT {CLIENT_COLUMNS}, {_path_stops('c.account_path', dialect)} FROM clients AS c "
         "WHERE c.client_id = $1 AND c.deleted_at IS NULL"
     )
+
+
+CLIENT_REGISTERED: Final = (
+    f"SELECT {CLIENT_COLUMNS}, NULL FROM clients AS c WHERE c.client_id = $1 AND c.deleted_at IS NULL"
+)
 
 
 @cache
@@ -93,9 +55,22 @@ def client_get_locked(dialect: Dialect) -> str:
     return f"{client_get(dialect)} FOR NO KEY UPDATE OF c"
 
 
+@cache
+def client_kept(dialect: Dialect, *, locked: bool) -> str:
+    """Return the statement for the client `$1` beside each account of the path `$2`, which stay as they are if it is `locked`.
+
+    Whatever stops a client changes its row; whatever stops an account has claimed it before.
+    """
+    return (
+        f"SELECT {CLIENT_COLUMNS}, NULL, a.account_id, a.cutoff, a.salt FROM clients AS c, accounts AS a "
+        f"WHERE c.client_id = $1 AND c.deleted_at IS NULL AND {dialect.on_path.format(id='a.account_id', path='$2')} "
+        f"AND a.deleted_at IS NULL{dialect.keep if locked else ''}"
+    )
+
+
 def _credentials(dialect: Dialect) -> str:
     return (
-        f"SELECT {CLIENT_COLUMNS}, {_path_cutoff('c.account_path', dialect)}, "
+        f"SELECT {CLIENT_COLUMNS}, {_path_stops('c.account_path', dialect)}, "
         "s.secret_id, s.verifier, s.hint, s.date_created, s.expires_at, s.grace, s.silence "
         "FROM clients AS c LEFT JOIN client_secrets AS s ON s.client_id = c.client_id "
     )
@@ -109,14 +84,16 @@ CLIENTS_CREDENTIALS: Final = f"{_credentials(POSTGRES)}WHERE c.client_id = ANY($
 CLIENT_ADD: Final = (
     "INSERT INTO clients (client_id, account_id, account_path, name, name_folded, client_owner, client_owner_folded, "
     "client_type, locked, enabled, products, resources, token_lifetime, date_created, tokens_valid_from, version, "
-    "expires_at, labels) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+    "expires_at, labels, salts) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
 )
 
 # Guarded by the version that was read, so that no change is lost where transactions run side by side.
 CLIENT_REPLACE: Final = (
     "UPDATE clients SET name = $1, name_folded = $2, client_owner = $3, client_owner_folded = $4, locked = $5, "
     "enabled = $6, products = $7, resources = $8, token_lifetime = $9, tokens_valid_from = $10, expires_at = $11, "
-    "labels = $12, version = $13 WHERE client_id = $14 AND version = $15 AND deleted_at IS NULL RETURNING version"
+    "labels = $12, salts = $13, version = $14 "
+    "WHERE client_id = $15 AND version = $16 AND deleted_at IS NULL RETURNING version"
 )
 CLIENTS_EXPIRED: Final = (
     "SELECT client_id FROM clients WHERE expires_at <= $1 AND enabled = 1 AND deleted_at IS NULL "
@@ -128,11 +105,12 @@ CLIENT_DELETE: Final = (
 )
 
 CLIENT_DELETED: Final = (
-    f"SELECT {CLIENT_COLUMNS}, 0 FROM clients AS c WHERE c.client_id = $1 AND c.deleted_at > $2 AND c.purged_at IS NULL"
+    f"SELECT {CLIENT_COLUMNS}, NULL FROM clients AS c "
+    "WHERE c.client_id = $1 AND c.deleted_at > $2 AND c.purged_at IS NULL"
 )
 CLIENT_RESTORE: Final = (
-    "UPDATE clients SET deleted_at = NULL, tokens_valid_from = $1, version = $2 "
-    "WHERE client_id = $3 AND version = $4 AND deleted_at IS NOT NULL AND purged_at IS NULL RETURNING version"
+    "UPDATE clients SET deleted_at = NULL, tokens_valid_from = $1, salts = $2, version = $3 "
+    "WHERE client_id = $4 AND version = $5 AND deleted_at IS NOT NULL AND purged_at IS NULL RETURNING version"
 )
 CLIENTS_PURGE: Final = (
     "UPDATE clients SET purged_at = $1, name = '', name_folded = '', client_owner = '', client_owner_folded = '', labels = '' "
@@ -211,20 +189,23 @@ VERIFIER_SET: Final = (
 def account_get(dialect: Dialect, lock: str = "") -> str:
     """Return the statement for the account `$1`. `lock`: `hold` or `claim` of the dialect."""
     return (
-        f"SELECT {ACCOUNT_COLUMNS}, {_path_cutoff('a.path', dialect)} FROM accounts AS a "
+        f"SELECT {ACCOUNT_COLUMNS}, {_path_stops('a.path', dialect)} FROM accounts AS a "
         f"WHERE a.account_id = $1 AND a.deleted_at IS NULL{lock}"
     )
 
 
-ACCOUNT_ROOT: Final = f"SELECT {ACCOUNT_COLUMNS}, a.cutoff FROM accounts AS a WHERE a.account_id = a.path"
+ACCOUNT_ROOT: Final = (
+    f"SELECT {ACCOUNT_COLUMNS}, CASE WHEN a.cutoff > 0 THEN {_stop('a')} END "
+    "FROM accounts AS a WHERE a.account_id = a.path"
+)
 ACCOUNT_ADD: Final = (
     "INSERT INTO accounts (account_id, path, friendly_name, owner_email, status, date_created, version, "
-    "friendly_name_folded, owner_email_folded, cutoff) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    "friendly_name_folded, owner_email_folded, cutoff, salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 )
 ACCOUNT_REPLACE: Final = (
     "UPDATE accounts SET friendly_name = $1, friendly_name_folded = $2, owner_email = $3, owner_email_folded = $4, "
-    "status = $5, cutoff = $6, version = $7 "
-    "WHERE account_id = $8 AND version = $9 AND deleted_at IS NULL RETURNING version"
+    "status = $5, cutoff = $6, salt = $7, version = $8 "
+    "WHERE account_id = $9 AND version = $10 AND deleted_at IS NULL RETURNING version"
 )
 ACCOUNT_DELETE: Final = (
     "UPDATE accounts SET deleted_at = $1 WHERE account_id = $2 AND version = $3 AND deleted_at IS NULL "

@@ -56,6 +56,7 @@ ACCOUNTS: Final = Table(
         "friendly_name_folded",
         "owner_email_folded",
         "cutoff",
+        "salt",
         "deleted_at",
     ),
 )
@@ -82,6 +83,7 @@ CLIENTS: Final = Table(
         "version",
         "expires_at",
         "labels",
+        "salts",
         "deleted_at",
         "purged_at",
     ),

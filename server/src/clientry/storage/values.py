@@ -16,6 +16,10 @@ class LostUpdate(Exception):
     """A record is no longer what the transaction read: the change was not made."""
 
 
+class Overtaken(Exception):
+    """Somebody is changing what a transaction rests on: it was not made, and is run again."""
+
+
 class AlreadyTaken(Exception):
     """There is, or was, a record with this id: it was not added."""
 

@@ -21,7 +21,7 @@ from clientry.records.client import Client, ClientType, scopes_held
 from clientry.records.identifier import ACCOUNT_PREFIX, is_id
 from clientry.records.scope import grant
 from clientry.records.signing_key import KeyRing
-from clientry.storage import Storage
+from clientry.storage import MARKS, Storage
 from clientry.tokens.client_authentication import ClientAuthentication, PresentedCredentials
 
 
@@ -81,8 +81,9 @@ class TokenEndpoint:
         granted = await self._grant(request)
         ahead = granted.cutoff - self._clock.now()
         if ahead > 0:
-            # `iat` has whole seconds: a token that said the next one could not be told from those issued after another cut-off. One
-            # that is still ahead afterwards was set by a clock that is ahead of this one: it is taken for the time.
+            # A token without marks is told from those before the cut-off by its `iat`, which has whole seconds: one that said the
+            # next could not be told from those issued after another cut-off. One that is still ahead afterwards was set by a clock
+            # that is ahead of this one: it is taken for the time.
             await self._clock.sleep(min(ahead, 1))
             granted = await self._grant(request)
         claims = self._issuer.claims(granted, self._clock.now(), self._random)
@@ -98,10 +99,9 @@ class TokenEndpoint:
         if request.grant_type != GRANT_CLIENT_CREDENTIALS:
             raise UnsupportedGrantType
         # 3. The account is the client's own, or one below it.
-        account_id, cutoff = client.account_id, client.cutoff
-        if request.account_id not in {None, account_id}:
+        account = None
+        if request.account_id not in {None, client.account_id}:
             account = await self._descendant(client, request.account_id or "")
-            account_id, cutoff = account.account_id, max(cutoff, account.path_cutoff)
         # 4. The scope is what the client holds, or the part that was asked for.
         scopes = grant(scopes_held(client, self._issuer.catalogue), request.scope)
         if self._issuer.is_mixed(scopes):
@@ -109,7 +109,9 @@ class TokenEndpoint:
                 "This server issues no token that is both for the registry and for products. "
                 "Ask for scopes of one kind with the parameter scope."
             )
-        return Grant(client, account_id, cutoff, scopes)
+        # 5. It carries marks if every node understands them. A salt is only where one of them knew that already.
+        salted = client.is_salted or (account is not None and bool(account.path_salts))
+        return Grant(client, account, scopes, is_marked=salted or self._storage.forms.may_write(MARKS))
 
     async def _descendant(self, client: Client, account_id: str) -> Account:
         """Return an account below the client's; whatever else it is looks the same."""

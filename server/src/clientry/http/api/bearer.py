@@ -13,7 +13,6 @@ from clientry.http.exchange import Scope, header_values
 from clientry.records import access_token
 from clientry.records.access_token import Claims
 from clientry.records.caller import ClientCaller
-from clientry.records.client import scopes_held
 from clientry.records.signing_key import KeyRing
 from clientry.storage import Storage
 
@@ -44,20 +43,21 @@ class BearerAuthentication:
         """
         claims = self._claims(_token(scope))
         client = await self._storage.client(claims.client_id)
-        if client is None or not client.is_active(self._clock.now()) or access_token.outlived(claims, client):
+        if client is None or not client.is_active(self._clock.now()):
             raise _no_longer_good()
         account = None
         if claims.account_id != client.account_id:
             account = await self._storage.account(claims.account_id)
-            if account is None or client.account_id not in account.path or access_token.outlived(claims, account):
+            if account is None or client.account_id not in account.path:
                 raise _no_longer_good()
+        if access_token.is_stopped(claims, client, account):
+            raise _no_longer_good()
         scope["clientry.client_id"] = client.client_id
-        granted = frozenset(claims.scope.split(" ")).intersection(scopes_held(client, self._issuer.catalogue))
         return ClientCaller(
             request_id=scope["clientry.request_id"],
             address=scope["clientry.address"],
             client=client,
-            scopes=granted,
+            scopes=access_token.scopes_alive(claims, client, self._issuer.catalogue),
             account=account,
         )
 

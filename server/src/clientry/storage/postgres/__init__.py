@@ -16,8 +16,9 @@ from clientry.errors import OutcomeUnknown, StorageUnavailable
 from clientry.records.account import Account
 from clientry.records.client import Client
 from clientry.settings.database_url import DatabaseUrl
-from clientry.storage import AlreadyTaken, Credentials, Forms, LostUpdate, Snapshot, Transaction
+from clientry.storage import AlreadyTaken, Credentials, Forms, LostUpdate, Overtaken, Snapshot, Transaction
 from clientry.storage import statements as sql
+from clientry.storage.dialect import POSTGRES
 from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.postgres.connection import AGAIN, SCAN_TIMEOUT, TIMEOUT, Connection, explained, outages
 from clientry.storage.postgres.look_ups import LookUps
@@ -25,7 +26,6 @@ from clientry.storage.postgres.pool import Pool
 from clientry.storage.postgres.schema import read_schema
 from clientry.storage.records import Records
 from clientry.storage.rows import Row
-from clientry.storage.statements import POSTGRES
 from clientry.storage.tables import Table
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class _Session:
         self._limit = limit
         self.forms = forms
         self.locks = locks
+        self.replaced: dict[str, Client | Account] = {}
 
     async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
         if scans:  # the database has just answered, so it is there: a long search is no outage
@@ -81,6 +82,10 @@ class PostgresStorage:
         """Return a client, None where there is none."""
         found = await self._look_ups.credentials(client_id)
         return None if found is None else found.client
+
+    async def registered(self, client_id: str) -> Client | None:
+        """Return a client, None where there is none; with all that a look-up reads, because look-ups share their statements."""
+        return await self.client(client_id)
 
     async def account(self, account_id: str) -> Account | None:
         """Return an account, None where there is none."""
@@ -119,6 +124,10 @@ class PostgresStorage:
                 if locks:
                     raise
                 locks = True
+            except Overtaken:
+                if attempt == MAX_ATTEMPTS:
+                    raise StorageUnavailable("what the change rests on is being changed") from None
+                await asyncio.sleep(_pause(attempt))
             except AGAIN as problem:
                 if attempt == MAX_ATTEMPTS:
                     raise StorageUnavailable(type(problem).__name__) from problem
@@ -164,6 +173,11 @@ async def open_postgres(url: DatabaseUrl, connections: int) -> PostgresStorage:
         schema = await read_schema(url)
         refuse_pending(schema)
     return PostgresStorage(url, connections, Forms(schema.done))
+
+
+def _pause(attempt: int) -> float:
+    """Return how many seconds to wait before another run. Two that overtake each other must not wait equally long."""
+    return min(0.004 * 2**attempt, 0.2) * (0.5 + asyncio.get_running_loop().time() * 1e6 % 1)
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -27,6 +27,14 @@ class ClientReads(Listable[ClientFilter, Client], Protocol):
 class ClientWrites(ClientReads, Protocol):
     """Reading and changing clients."""
 
+    async def keep(self, client_id: str, path: tuple[str, ...]) -> Client | None:
+        """Return a client with what stops it on a path, as it is now, or was before this transaction changed it; or None.
+
+        Until the transaction ends nobody stops it, or an account of the path. `Overtaken` where somebody is about to: the
+        transaction is run again. None: one of them is gone.
+        """
+        ...
+
     async def add(self, client: Client) -> None:
         """Add a new client; its id must never have been used, else `AlreadyTaken`."""
         ...
@@ -47,7 +55,7 @@ class ClientWrites(ClientReads, Protocol):
         ...
 
     async def restore(self, old: Client, new: Client) -> None:
-        """Put a deleted client back, with the cut-off and the version of `new`. `LostUpdate` if it is no longer `old`."""
+        """Put a deleted client back, with cut-off, salts and version of `new`. `LostUpdate` if it is no longer `old`."""
         ...
 
     async def purge(self, now: int, deleted_by: int, limit: int) -> int:

@@ -89,6 +89,10 @@ class Storage(Protocol):
         """Return a client, None where there is none. What every bearer check reads."""
         ...
 
+    async def registered(self, client_id: str) -> Client | None:
+        """Return the same, perhaps without what stops it on its path: for whoever only wants to see it."""
+        ...
+
     async def account(self, account_id: str) -> Account | None:
         """Return an account, None where there is none."""
         ...

@@ -19,6 +19,7 @@ from clientry.records.account import Account
 from clientry.records.client import Client
 from clientry.storage import Credentials, Forms, Snapshot, Transaction
 from clientry.storage import statements as sql
+from clientry.storage.dialect import SQLITE
 from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.records import credentials_of
 from clientry.storage.rows import Row, account_of, client_of
@@ -73,12 +74,17 @@ class SqliteStorage:
 
     async def client(self, client_id: str) -> Client | None:
         """Return a client, None where there is none."""
-        rows = self._look_up(sql.client_get(sql.SQLITE), client_id)
+        rows = self._look_up(sql.client_get(SQLITE), client_id)
+        return client_of(rows[0]) if rows else None
+
+    async def registered(self, client_id: str) -> Client | None:
+        """Return a client without what stops it on its path, None where there is none."""
+        rows = self._look_up(sql.CLIENT_REGISTERED, client_id)
         return client_of(rows[0]) if rows else None
 
     async def account(self, account_id: str) -> Account | None:
         """Return an account, None where there is none."""
-        rows = self._look_up(sql.account_get(sql.SQLITE), account_id)
+        rows = self._look_up(sql.account_get(SQLITE), account_id)
         return account_of(rows[0]) if rows else None
 
     def _look_up(self, statement: str, *key: str) -> list[Row]:

@@ -5,11 +5,13 @@ from typing import TypeVar
 
 import apsw
 
+from clientry.records.account import Account
+from clientry.records.client import Client
 from clientry.storage import Forms
+from clientry.storage.dialect import SQLITE
 from clientry.storage.records import Records
 from clientry.storage.rows import Row
 from clientry.storage.sqlite.connection import execute, execute_many
-from clientry.storage.statements import SQLITE
 from clientry.storage.tables import Table
 
 T = TypeVar("T")
@@ -24,6 +26,7 @@ class Session:
     def __init__(self, connection: apsw.Connection, forms: Forms) -> None:
         self._connection = connection
         self.forms = forms
+        self.replaced: dict[str, Client | Account] = {}
 
     async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
         """Run one statement and return its rows; those who read lists have threads of their own, and wait."""
