@@ -17,6 +17,9 @@ BLANK = (
 )
 REFUSALS_OF_PLAIN_HTTP = ("405", "409", "412", "413", "415", "429")
 
+FUTURE = "^2[1-9][0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T(0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+"""A time that has not come: no schema can say so, and any other is a 400."""
+
 
 def with_departures(published: Document) -> Document:
     """Return the published document as this server fulfils it."""
@@ -80,7 +83,7 @@ def d9(document: Document) -> None:
         "enabled": {"type": "boolean"},
         "client_owner": {"type": "string", "maxLength": 254, "pattern": email},
         "token_lifetime": {"oneOf": [seconds, {"type": "string", "enum": ["1h", "24h", "30d", "24mo"]}]},
-        "expires_at": {"type": "string", "format": "date-time", "nullable": True},
+        "expires_at": {"type": "string", "pattern": FUTURE, "nullable": True},
         "labels": {"type": "object", "nullable": True, "additionalProperties": value},
     }
 

@@ -21,7 +21,14 @@ from clientry.records.scope import RESOURCES
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "contract" / "clientry.openapi.json").read_text("utf-8")
 )
-NOT_IN_TABLE = {"issueToken", "getAuthorizationServerMetadata", "getJwkSet", "getHealth", "getReadiness"}
+NOT_IN_TABLE = {
+    "issueToken",
+    "getAuthorizationServerMetadata",
+    "getOpenIdConfiguration",
+    "getJwkSet",
+    "getHealth",
+    "getReadiness",
+}
 """Operations that ask for no access token: they stand in the route table as documents, or by themselves."""
 
 

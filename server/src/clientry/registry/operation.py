@@ -6,7 +6,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from clientry.clock import Clock
-from clientry.errors import AccessDenied, NotFound, PreconditionFailed, Unauthorized
+from clientry.errors import AccessDenied, NotFound, PreconditionFailed, RegistryError, Unauthorized
 from clientry.randomness import Random
 from clientry.records.account import Account
 from clientry.records.audit_event import Change
@@ -87,7 +87,11 @@ async def change(
         return result
 
     async def whole(transaction: Transaction) -> T:
-        result = await once(transaction)
+        try:
+            result = await once(transaction)
+        except RegistryError:
+            await ensure_still_valid(caller, transaction, occasion.now)  # who was stopped meanwhile hears of that first
+            raise
         # Last, so that nothing waits for whoever waits here; and held to the end: what stops the caller waits for this change.
         if isinstance(caller, ClientCaller):
             kept = await transaction.clients.keep(caller.client.client_id, caller.path)
