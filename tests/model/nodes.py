@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from tests.support import asgi
 from tests.support.wire import TOKEN_PATH, Reply
 
-from clientry.installation import install
+from clientry.installation import FirstClient, install
 from clientry.opening import Registry, open_registry
 from clientry.records.caller import Operator
 from clientry.server import Node, assemble
@@ -52,9 +52,11 @@ class Nodes:
             opened = open_registry(self._settings, create=number == 0, clock=self.clock)
             registry = await self._stack.enter_async_context(opened)
             if number == 0:
-                made = await install(registry.storage, self._settings, registry.keys, self.clock, registry.random)
+                given = (registry.storage, self._settings, registry.keys, self.clock, registry.random)
+                made: list[FirstClient] = []
+                await install(*given, made.append)
                 # From the root it could manage every account of a run, and nobody would ever be the last.
-                await registry.lifecycle.delete(self.operator, made.client_id)
+                await registry.lifecycle.delete(self.operator, made[0].client_id)
             self.registries.append(registry)
             self.nodes.append(await assemble(registry, URL, None))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from clientry.installation import install
+from clientry.installation import FirstClient, install
 from clientry.opening import Registry, open_registry
 from clientry.records.account import Account
 from clientry.records.caller import ClientCaller, Operator
@@ -75,6 +75,7 @@ async def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     settings = load({"data": str(tmp_path / "data"), "database": database}, {}).settings
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(open_registry(settings, create=True))
-        made = await install(first.storage, settings, first.keys, first.clock, first.random)
+        made: list[FirstClient] = []
+        await install(first.storage, settings, first.keys, first.clock, first.random, made.append)
         second = await stack.enter_async_context(open_registry(settings))
-        yield Nodes((first, second), made.account_id, made.client_id)
+        yield Nodes((first, second), made[0].account_id, made[0].client_id)

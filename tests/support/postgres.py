@@ -43,6 +43,11 @@ class Postgres:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def sockets(self) -> Path:
+        """The directory of its socket file."""
+        return self._root
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = {**self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1"}

@@ -44,10 +44,11 @@ class Server:
         env: dict[str, str] | None = None,
         database: str | None = None,
         program: Program = CURRENT,
+        ready: int = 200,
     ) -> None:
         """Initialise the directory if it is not there, start, and wait until requests may be sent.
 
-        `program`: the command that is Clientry, of this version or another.
+        `program`: the command that is Clientry, of this version or another. `ready`: what `/readyz` is to answer.
         """
         self.data = data
         self.database = database
@@ -75,7 +76,7 @@ class Server:
         self._reader.start()
         self.pid = self._process.pid
         try:
-            self.url = self._wait_until_ready()
+            self.url = self._wait_until_ready(ready)
         except BaseException:
             self.stop()
             raise
@@ -139,12 +140,12 @@ class Server:
         for line in self._process.stdout:
             self._lines.append(line)
 
-    def _wait_until_ready(self) -> str:
+    def _wait_until_ready(self, ready: int) -> str:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log
             found = _PORT.search(self.log)
-            if found is not None and send(f"http://127.0.0.1:{found[1]}", "GET", "/readyz").status == 200:
+            if found is not None and send(f"http://127.0.0.1:{found[1]}", "GET", "/readyz").status == ready:
                 return f"http://127.0.0.1:{found[1]}"
             time.sleep(0.02)
         raise AssertionError(f"not ready: {self.log}")

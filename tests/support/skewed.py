@@ -12,7 +12,7 @@ from tests.support import asgi
 from tests.support.registry import Credentials
 from tests.support.wire import TOKEN_PATH, Reply
 
-from clientry.installation import install
+from clientry.installation import FirstClient, install
 from clientry.opening import Registry, open_registry
 from clientry.records.caller import Operator
 from clientry.records.client import ClientType
@@ -61,12 +61,14 @@ class SkewedNodes:
             opened = open_registry(self._settings, create=number == 0, clock=clock)
             registry = await self._stack.enter_async_context(opened)
             if number == 0:
-                first = await install(registry.storage, self._settings, registry.keys, clock, registry.random)
-                self.admin = Credentials(first.client_id, first.client_secret)
-                self.root = first.account_id
+                await install(registry.storage, self._settings, registry.keys, clock, registry.random, self._take)
             self.registries.append(registry)
             self.nodes.append(await assemble(registry, URL, None))
         return self
+
+    def _take(self, first: FirstClient) -> None:
+        self.admin = Credentials(first.client_id, first.client_secret)
+        self.root = first.account_id
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()

@@ -221,6 +221,10 @@ class StorageUnavailable(Exception):
     """The database cannot be read or written now; nothing was changed."""
 
 
+class WentBack(StorageUnavailable):
+    """The database went back to an earlier state, and nobody said that this was meant; the text says what shows it."""
+
+
 class StorageTimedOut(StorageUnavailable):
     """The database did not answer in time; nothing was changed."""
 

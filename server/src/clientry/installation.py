@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,7 +22,8 @@ from clientry.records.scope import RESOURCES
 from clientry.records.signing_key import KeyEncryptionKey
 from clientry.records.verifier import Pepper
 from clientry.registry.drawn_secret import draw_secret
-from clientry.registry.operation import Deed, audited, draw_occasion
+from clientry.registry.incarnations import AlreadyInstalled, install_once, new_incarnation
+from clientry.registry.operation import Deed, Occasion, audited, draw_occasion
 from clientry.settings import HiddenText, Settings
 from clientry.storage import AlreadyTaken, Snapshot, Storage, Transaction
 from clientry.storage.forms import LOW_S
@@ -82,11 +84,13 @@ async def make_keys(storage: Storage, settings: Settings, random: Random) -> Non
         ConfigurationError: the database is in use and one of its keys is missing, or a file cannot be written.
     """
     wanted = {settings.pepper_path: settings.pepper, settings.key_encryption_key_path: settings.key_encryption_key}
-    missing = [path for path, given in wanted.items() if given is None and not path.exists()]
-    if missing and await is_installed(storage):
+    kept = [path for path, given in wanted.items() if given is None]
+    missing = [path for path in kept if not path.exists()]
+    # Looked for again, because another node that starts just now may have made them; they are there before it installs.
+    if missing and await is_installed(storage) and (missing := [path for path in kept if not path.exists()]):
         raise ConfigurationError(
-            f"{missing[0]} is missing, and the database {settings.database_url} was made with it. Put it here, "
-            "from the node or the safe that has it: a new one would not fit."
+            f"{missing[0]} is missing, and the database {settings.database_url} was made with it. Put it here, from the "
+            "node or the safe that has it: a new one would not fit."
         )
     try:
         for path in missing:
@@ -149,42 +153,65 @@ async def note_keys(storage: Storage, keys: Keys) -> None:
 
 async def is_installed(storage: Storage) -> bool:
     """Tell whether the database has its root account."""
-
-    async def root(snapshot: Snapshot) -> bool:
-        return await snapshot.accounts.root() is not None
-
-    return await storage.read(root)
+    return bool(await storage.read(lambda snapshot: snapshot.accounts.roots()))
 
 
-async def install(storage: Storage, settings: Settings, keys: Keys, clock: Clock, random: Random) -> FirstClient:
+async def install(
+    storage: Storage,
+    settings: Settings,
+    keys: Keys,
+    clock: Clock,
+    random: Random,
+    hand_over: Callable[[FirstClient], None],
+) -> None:
     """Make the root account, its first admin client and the first signing key, all or nothing.
 
+    Args:
+        storage: the database.
+        settings: how the account is called, and how secrets look.
+        keys: what is kept outside the database.
+        clock: the time.
+        random: randomness.
+        hand_over: is given the credentials when nothing but the commit can fail any more; if it raises, nothing was made.
+
     Raises:
-        ConfigurationError: the database has a root account already; nothing was changed.
+        AlreadyInstalled: the database has a root account already; nothing was changed.
+        StorageUnavailable: the database cannot be written.
     """
-    occasion, second_occasion = draw_occasion(clock, random), draw_occasion(clock, random)
-    now = int(occasion.now)
-    caller = Operator(request_id=random.bytes(16).hex())
+    occasions = draw_occasion(clock, random), draw_occasion(clock, random)
+    caller, now = Operator(request_id=random.bytes(16).hex()), int(occasions[0].now)
     account = _root_account(new_id(ACCOUNT_PREFIX, clock, random), settings, now)
     client = _first_client(new_id(CLIENT_PREFIX, clock, random), account, now)
     drawn = draw_secret(client.client_id, settings.secret_prefix, now, clock, random)
     low_s = storage.forms.may_write(LOW_S)
     sealed = signing_key.generate(settings.signing_algorithm, now, low_s=low_s).seal(keys.key_encryption_key, random)
+    first = FirstClient(account.account_id, client.client_id, drawn.client_secret)
+    incarnation, handed = new_incarnation(random), False
 
     async def body(transaction: Transaction) -> None:
-        if await transaction.accounts.root() is not None:
-            raise ConfigurationError(f"{settings.data} is initialised already; nothing was changed.")
-        await transaction.accounts.add(account)
-        made = Deed("account.create", account.account_id, account.account_id, *audit_event.difference(None, account))
-        await transaction.audit_events.append(audited(caller, made, occasion))
-        await transaction.clients.add(client)
+        nonlocal handed
+        if await transaction.accounts.roots():
+            raise AlreadyInstalled(f"{settings.data} is initialised already; nothing was changed.")
+        await transaction.incarnations.add(incarnation)  # whoever comes second waits here, and is refused
+        await _add_audited(transaction, caller, occasions, account, client)
         await transaction.secrets.add(await drawn.sealed(transaction, keys.pepper))
-        made = Deed("client.create", account.account_id, client.client_id, *audit_event.difference(None, client))
-        await transaction.audit_events.append(audited(caller, made, second_occasion))
         await transaction.signing_keys.add(sealed)
+        if not handed:
+            hand_over(first)
+            handed = True
 
-    await storage.write(body)
-    return FirstClient(account.account_id, client.client_id, drawn.client_secret)
+    await install_once(storage, account.account_id, body, clock)
+
+
+async def _add_audited(
+    transaction: Transaction, caller: Operator, occasions: tuple[Occasion, Occasion], account: Account, client: Client
+) -> None:
+    await transaction.accounts.add(account)
+    made = Deed("account.create", account.account_id, account.account_id, *audit_event.difference(None, account))
+    await transaction.audit_events.append(audited(caller, made, occasions[0]))
+    await transaction.clients.add(client)
+    made = Deed("client.create", account.account_id, client.client_id, *audit_event.difference(None, client))
+    await transaction.audit_events.append(audited(caller, made, occasions[1]))
 
 
 def write_credentials(path: Path, text: str) -> None:

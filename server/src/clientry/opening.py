@@ -1,16 +1,21 @@
 """A registry, opened: the database of a data directory with its keys, and the operations on it. Of servers and commands alike."""
 
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
 
+from clientry import ending
+from clientry.background.high_water import HighWater
 from clientry.clock import Clock, SystemClock
-from clientry.errors import ConfigurationError
+from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.finishing import finish
 from clientry.installation import (
+    FirstClient,
     Keys,
     check_keys,
+    install,
     is_installed,
     make_data_directory,
     make_keys,
@@ -22,6 +27,7 @@ from clientry.records.product import Catalogue
 from clientry.registry.accounts import AccountRegistry
 from clientry.registry.client_life import ClientLifecycle
 from clientry.registry.clients import ClientRegistry
+from clientry.registry.incarnations import AlreadyInstalled, check_root, ensure_incarnation
 from clientry.registry.secret_life import SecretLife
 from clientry.registry.secrets import SecretRegistry
 from clientry.settings import Settings
@@ -45,6 +51,7 @@ class Registry(Struct, frozen=True):
         secrets: operations on their secrets.
         secret_life: how secrets end by themselves.
         accounts: operations on accounts.
+        high_water: tells whether the database went back to an earlier state.
     """
 
     settings: Settings
@@ -58,6 +65,7 @@ class Registry(Struct, frozen=True):
     secrets: SecretRegistry
     secret_life: SecretLife
     accounts: AccountRegistry
+    high_water: HighWater
 
 
 @asynccontextmanager
@@ -82,16 +90,10 @@ async def open_registry(
         await migrate(url)
     elif url.engine is Engine.SQLITE and not url.path.exists():
         raise ConfigurationError(f"There is no database in {settings.data}. Make one with: clientry init")
-    storage = await open_storage(url, settings.database_connections)
+    storage = await open_storage(url, settings.database_connections, settings.database_pooler)
     try:
-        if create:
-            await make_keys(storage, settings, random)
-        keys = open_keys(settings)
-        await check_keys(storage, keys)
-        if create:
-            await note_keys(storage, keys)
-            if url.engine is Engine.SQLITE or not await is_installed(storage):
-                await finish(url, storage, keys.pepper)  # no older version is beside it
+        keys = await _fitting_keys(storage, settings, random, create=create)
+        high_water = HighWater(storage, settings.high_water_places)
         catalogue = Catalogue(settings.products)
         yield Registry(
             settings=settings,
@@ -105,6 +107,40 @@ async def open_registry(
             secrets=SecretRegistry(storage, clock, random, keys.pepper, settings.secret_prefix),
             secret_life=SecretLife(storage, clock, random),
             accounts=AccountRegistry(storage, clock, random),
+            high_water=high_water,
         )
+        if storage.latest is not None:
+            with contextlib.suppress(StorageUnavailable):
+                await high_water.check()
     finally:
         await storage.close()
+
+
+async def install_where_missing(registry: Registry, hand_over: Callable[[FirstClient], None]) -> None:
+    """Install where nobody has; a node that starts at the same moment as another one goes on with what that one made.
+
+    Args:
+        registry: opened to be made.
+        hand_over: as in `install`.
+    """
+    if await is_installed(registry.storage):
+        return
+    with contextlib.suppress(AlreadyInstalled), ending.held():  # else the credentials of what was made could be lost
+        await install(registry.storage, registry.settings, registry.keys, registry.clock, registry.random, hand_over)
+
+
+async def _fitting_keys(storage: Storage, settings: Settings, random: Random, *, create: bool) -> Keys:
+    """Return the keys of a database, made where they are missing and may be, and see that program and database agree."""
+    if create:
+        await make_keys(storage, settings, random)
+    keys = open_keys(settings)
+    await check_keys(storage, keys)
+    if not create:
+        await check_root(storage)
+        return keys
+    await note_keys(storage, keys)
+    await check_keys(storage, keys)  # of nodes that start together with different keys one was faster
+    await ensure_incarnation(storage, random)
+    if settings.database_url.engine is Engine.SQLITE or not await is_installed(storage):
+        await finish(settings.database_url, storage, keys.pepper)  # no older version is beside it
+    return keys

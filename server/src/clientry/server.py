@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import structlog
 from msgspec import Struct, structs
 
-from clientry import ending
 from clientry.background.form_watch import FormWatch
 from clientry.background.housekeeping import Housekeeping
 from clientry.background.use_writer import UseWriter
@@ -34,8 +33,8 @@ from clientry.http.oauth.well_known import jwk_set_document, metadata_document, 
 from clientry.http.pages.reference import Reference
 from clientry.http.refusals import Refusals
 from clientry.http.request_log import RequestLog
-from clientry.installation import FirstClient, install, is_installed
-from clientry.opening import Registry, open_registry
+from clientry.installation import FirstClient, install
+from clientry.opening import Registry, install_where_missing, open_registry
 from clientry.process import BACKLOG, READY, Limits, Listener, Signs, Supervisor, Times, WorkerCommand, bind, run
 from clientry.process.logs import Logs
 from clientry.randomness import Random, SystemRandom
@@ -68,14 +67,18 @@ class Node(Struct, frozen=True):
     form_watch: FormWatch
 
 
-async def initialise(settings: Settings) -> FirstClient:
-    """Make a data directory, and return its first client's credentials.
+async def initialise(settings: Settings, hand_over: Callable[[FirstClient], None]) -> None:
+    """Make a data directory.
+
+    Args:
+        settings: where.
+        hand_over: is given the first client's credentials; if it raises, nothing was made.
 
     Raises:
         ConfigurationError: there is one already, or it cannot be made.
     """
     async with open_registry(settings, create=True) as registry:
-        return await install(registry.storage, settings, registry.keys, registry.clock, registry.random)
+        await install(registry.storage, settings, registry.keys, registry.clock, registry.random, hand_over)
 
 
 async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, str], None]) -> int:
@@ -95,7 +98,7 @@ async def serve(settings: Settings, logs: Logs, greet: Callable[[FirstClient, st
     if ended is not None:
         return ended
     async with open_registry(settings, create=True) as registry:
-        await _greet_first(registry, url, greet)
+        await install_where_missing(registry, lambda first: greet(first, url))
         return await _serve(registry, logs, taken, url)
 
 
@@ -121,7 +124,7 @@ async def supervise(
     if ended is not None:
         return ended
     async with open_registry(settings, create=True) as registry:
-        await _greet_first(registry, url, greet)
+        await install_where_missing(registry, lambda first: greet(first, url))
     drain_time = settings.drain_delay + settings.drain_timeout
     supervisor = Supervisor(command, settings.workers, taken, drain_time, logs.reopen)
     serving = _started(settings, taken, url, workers=settings.workers)
@@ -171,14 +174,6 @@ async def _await_database(settings: Settings, logs: Logs, taken: Sequence[socket
     return code
 
 
-async def _greet_first(registry: Registry, url: str, greet: Callable[[FirstClient, str], None]) -> None:
-    if not await is_installed(registry.storage):
-        with ending.held():  # else the credentials of what was made could be lost
-            greet(
-                await install(registry.storage, registry.settings, registry.keys, registry.clock, registry.random), url
-            )
-
-
 async def _serve(
     registry: Registry, logs: Logs, taken: Sequence[socket.socket], url: str, lifeline: socket.socket | None = None
 ) -> int:
@@ -190,8 +185,9 @@ async def _serve(
         else:
             lifeline.send(READY)
 
+    chores = (node.housekeeping.run(), node.use_writer.run(), node.form_watch.run(), registry.high_water.run())
     signs = Signs(on_serving, node.readiness.drain, logs.reopen)
-    async with _beside(node.housekeeping.run(), node.use_writer.run(), node.form_watch.run()):
+    async with _beside(*chores):
         code = await run(node.app, _listener(registry.settings, url, registry.clock), taken, signs, lifeline)
     with contextlib.suppress(StorageUnavailable):
         await node.use_writer.write()
@@ -232,10 +228,11 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
     settings, storage, clock, random = registry.settings, registry.storage, registry.clock, registry.random
     kek, algorithm = registry.keys.key_encryption_key, settings.signing_algorithm
     key_ring = await open_key_ring(storage, kek, algorithm, settings.token_type_header, clock, random)
+    registry.high_water.hold([key.kid for key in key_ring.keys])
+    await registry.high_water.check()
     issuer = Issuer(url, registry.catalogue, settings.separate_audiences)
-    readiness = Readiness(storage)
-    uses = Uses()
-    authentication = ClientAuthentication(storage, clock, registry.keys.pepper, uses)
+    readiness = Readiness(storage, registry.high_water)
+    authentication = ClientAuthentication(storage, clock, registry.keys.pepper, uses := Uses())
     endpoint = TokenEndpoint(storage, authentication, clock, random, key_ring, issuer)
     pager = Pager(url, registry.keys.cursor_key)
     parts = Parts(
@@ -249,6 +246,7 @@ async def assemble(registry: Registry, url: str, logs: Logs | None) -> Node:
         secrets=SecretHandlers(registry.secrets, registry.catalogue, settings.body_timeout),
         products=ProductHandlers(registry.catalogue),
         accounts=AccountHandlers(registry.accounts, pager, url, settings.body_timeout),
+        high_water=registry.high_water,
         readiness=readiness,
         metadata=metadata_document(url, registry.catalogue),
         openid_configuration=openid_configuration_document(url, registry.catalogue, key_ring),

@@ -4,6 +4,7 @@
 
 from tests.storage.conformance.accounts import *
 from tests.storage.conformance.clients import *
+from tests.storage.conformance.incarnations import *
 from tests.storage.conformance.lists import *
 from tests.storage.conformance.secrets import *
 from tests.storage.conformance.transactions import *

@@ -9,7 +9,17 @@ from typing import Final
 from cyclopts import App
 
 from clientry import __version__, ending, files
-from clientry.cli import accounts, audit, client_fields, client_lifecycle, client_secrets, clients, database, starting
+from clientry.cli import (
+    accounts,
+    audit,
+    client_fields,
+    client_lifecycle,
+    client_secrets,
+    clients,
+    database,
+    settling,
+    starting,
+)
 from clientry.cli.output import escape_what_cannot_be_shown, say
 from clientry.errors import (
     AccessDenied,
@@ -48,6 +58,7 @@ app = App(
 )
 starting.register(app)
 database.register(app)
+settling.register(app)
 client_fields.register(clients.app)
 client_lifecycle.register(clients.app)
 client_secrets.register(clients.app)

@@ -51,7 +51,7 @@ async def _list(settings: Settings, account: str | None, *, as_json: bool) -> No
 @app.command
 @settings_flags(*PLACES)
 def verify(*, account: str | None = None, **flags: Any) -> None:
-    """Check the hash chain of every account; exit code 1 if a row was changed, removed or put in between.
+    """Check the hash chain of every account; exit code 1 if a row was changed, removed or put in between, or if there is none.
 
     Args:
         account: only this account's.
@@ -63,6 +63,7 @@ def verify(*, account: str | None = None, **flags: Any) -> None:
 
 
 async def _verify(settings: Settings, account: str | None) -> int:
+    """Return how many chains are not whole: one without any events counts, because nothing of it was checked."""
     broken = 0
     async with open_registry(settings) as registry:
         accounts = await _accounts(registry, account)
@@ -74,6 +75,12 @@ async def _verify(settings: Settings, account: str | None) -> int:
                     broken += 1
                     break
                 previous = event
+            if previous is None and not broken:
+                say(f"{name}: there are no events of such an account, so nothing was checked.")
+                return 1
+    if not accounts:
+        say("There are no events, so nothing was checked.")
+        return 1
     say(f"{len(accounts)} chains checked, {broken} broken.")
     return broken
 

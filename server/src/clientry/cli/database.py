@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from clientry.cli import settling
 from clientry.cli.flags import PLACES, settings_flags
 from clientry.cli.output import print_json, print_table, say
 from clientry.errors import ConfigurationError
@@ -95,32 +96,36 @@ def backup(file: Path, *, force: bool = False, json: bool = False, **flags: Any)
 
 
 @settings_flags("data", "database", "pepper_file", "key_encryption_key_file")
-def restore(file: Path, *, json: bool = False, **flags: Any) -> None:
-    """Fill an empty database from a backup. What was changed after the backup is not in it: a client revoked since is alive.
+def restore(file: Path, *, keep_tokens: bool = False, json: bool = False, **flags: Any) -> None:
+    """Fill an empty database from a backup, and stop every token issued so far.
+
+    What was changed after the backup is not in it: a client that was disabled or deleted since is alive again, a secret that was
+    ended or replaced is good again, and one that was made since is not there.
 
     Args:
         file: the backup.
+        keep_tokens: tokens stay good, also those that were stopped after the backup.
         json: print one object: table to rows and checksum.
         flags: settings.
     """
-    from clientry.installation import check_keys, make_data_directory, open_keys
-    from clientry.storage.engines import open_source, open_storage, open_target
+    from clientry.installation import make_data_directory
+    from clientry.storage.engines import lacks_its_log, open_source, open_target
 
     settings = load(flags).settings
-    url = settings.database_url
+    source, url = sqlite_url(file), settings.database_url
+    incomplete = file.is_file() and lacks_its_log(source)
     make_data_directory(settings)
-    _report(_copied(open_source(sqlite_url(file)), open_target(url), "restore"), as_json=json)
+    begun = settling.beginning(keep_tokens=keep_tokens)
+    _report(_copied(open_source(source), open_target(url), "restore", begun), as_json=json)
     say(f"Restored {file} to {url}.")
-
-    async def fits() -> None:
-        storage = await open_storage(url, 1)
-        try:
-            await check_keys(storage, open_keys(settings))
-        finally:
-            await storage.close()
-
+    say("The tokens of before stay good." if keep_tokens else "Every token of before is dead; clients get new ones.")
+    if incomplete:
+        say(
+            f"{file} is the file of a server, copied by hand, and no backup. What its server had written to {file.name}-wal "
+            "only is not in it, and nobody can tell what that was. Next time: clientry backup"
+        )
     try:
-        asyncio.run(fits())
+        asyncio.run(settling.check(settings))
     except ConfigurationError as problem:
         say(f"Before a server can run on it: {problem}")
 
@@ -197,7 +202,10 @@ def _named(text: str, flag: str) -> DatabaseUrl:
 
 
 def _copied(
-    source: AbstractAsyncContextManager[Source], target: AbstractAsyncContextManager[Target], what: str
+    source: AbstractAsyncContextManager[Source],
+    target: AbstractAsyncContextManager[Target],
+    what: str,
+    then: Callable[[Target], Awaitable[None]] | None = None,
 ) -> tuple[Copied, ...]:
     from rich.console import Console
     from rich.progress import Progress
@@ -206,7 +214,7 @@ def _copied(
         task = bar.add_task(what, total=None)
         try:
             return asyncio.run(
-                transfer(source, target, lambda done, total: bar.update(task, completed=done, total=total))
+                transfer(source, target, lambda done, total: bar.update(task, completed=done, total=total), then)
             )
         except Mismatch as problem:
             raise ConfigurationError(str(problem)) from None

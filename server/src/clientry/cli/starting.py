@@ -15,6 +15,7 @@ from cyclopts import App
 from clientry import ending
 from clientry.cli.flags import EVERY, PLACES, as_arguments, settings_flags
 from clientry.cli.output import print_json, print_table, say
+from clientry.errors import ConfigurationError
 from clientry.installation import FirstClient, write_credentials
 from clientry.process.logs import Logs
 from clientry.records.product import Catalogue
@@ -61,13 +62,17 @@ def init(*, json: bool = False, **flags: Any) -> None:
     from clientry.server import initialise
 
     settings = load(flags).settings
-    with ending.held():  # else the secret of what was made could be lost
-        first = asyncio.run(initialise(settings))
-        if json:
-            print_json(_credentials(first))
-            return
-        say(f"Initialised {settings.data}. The first admin client, its secret shown this once:")
-        _print_credentials(first)
+
+    def hand_over(first: FirstClient) -> None:
+        with _handed_over():
+            if json:
+                print_json(_credentials(first))
+            else:
+                say(f"Initialised {settings.data}. The first admin client, its secret shown this once:")
+                _print_credentials(first)
+
+    with ending.held():  # else what is made could be left half done, or its secret be lost
+        asyncio.run(initialise(settings, hand_over))
 
 
 @settings_flags(*EVERY)
@@ -185,14 +190,24 @@ def _run(server: Any) -> int:
     return uvloop.run(server)
 
 
+@contextmanager
+def _handed_over() -> Generator[None]:
+    """Have what is printed reach its reader, or end: credentials that nobody saw must not be made."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as problem:
+        raise ConfigurationError(f"The credentials cannot be shown: {problem.strerror}. Nothing was changed.") from None
+
+
 def _greet(settings: Settings, first: FirstClient, url: str) -> None:
     """Show the first credentials on a terminal, else leave them in a private file and say where."""
     if sys.stdout.isatty():
         products = Catalogue(settings.products).grantable[:1]
         body = {"name": "My first integration", "locked": False, "scopes": {"products": products}}
         quoted = shlex.quote(msgspec.json.encode(body).decode())
-        sys.stdout.write(TOUR.format(url=url, body=quoted, **msgspec.structs.asdict(first)))
-        sys.stdout.flush()
+        with _handed_over():
+            sys.stdout.write(TOUR.format(url=url, body=quoted, **msgspec.structs.asdict(first)))
         return
     write_credentials(settings.first_credentials, msgspec.json.format(_credentials(first), indent=2).decode() + "\n")
     say(f"The first admin client's credentials are in {settings.first_credentials}: take them, and delete the file.")

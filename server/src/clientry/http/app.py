@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from clientry.background.high_water import HighWater
 from clientry.errors import InternalError, MethodNotAllowed, NotFound, Unavailable
 from clientry.http import health
 from clientry.http.api.accounts import AccountHandlers, CreateAccount, UpdateAccount
@@ -44,6 +45,7 @@ class Parts(Struct, frozen=True):
         clients: the handlers of clients.
         secrets: the handlers of client secrets.
         accounts: the handlers of accounts.
+        high_water: tells whether the database went back to an earlier state: then neither the API nor the token endpoint answers.
         readiness: answers `/readyz`.
         metadata: the authorization server metadata.
         openid_configuration: the same for who looks for OpenID Connect Discovery.
@@ -60,6 +62,7 @@ class Parts(Struct, frozen=True):
     secrets: SecretHandlers
     accounts: AccountHandlers
     products: ProductHandlers
+    high_water: HighWater
     readiness: Readiness
     metadata: Document
     openid_configuration: Document
@@ -135,7 +138,12 @@ def create_app(parts: Parts) -> App:
     by_path: dict[str, dict[str, Endpoint]] = {}
     for operation in operations(parts):
         by_path.setdefault(operation.path, {})[operation.method] = _guarded(operation, parts)
-    reference = parts.reference
+    reference, high_water = parts.reference, parts.high_water
+
+    async def token(scope: Scope, receive: Receive) -> Answer:
+        high_water.ensure()
+        return await parts.token(scope, receive)
+
     documents: dict[str, Endpoint] = {
         **dict.fromkeys(metadata_paths(parts.public_url), parts.metadata),
         **dict.fromkeys(openid_configuration_paths(parts.public_url), parts.openid_configuration),
@@ -151,7 +159,7 @@ def create_app(parts: Parts) -> App:
         "/errors/{code}": reference.error_page,
     }
     table: dict[str, App] = {
-        TOKEN_PATH: Methods({"POST": parts.token}, problems.oauth2_surface),
+        TOKEN_PATH: Methods({"POST": token}, problems.oauth2_surface),
         **{path: Methods(methods, problems.registry_surface) for path, methods in by_path.items()},
         **{path: Methods({"GET": page}, problems.registry_surface) for path, page in documents.items()},
     }
@@ -218,10 +226,11 @@ class Methods:
 
 def _guarded(operation: Operation, parts: Parts) -> Endpoint:
     """Return an operation as an endpoint that first asks who calls, and whether it may, before anything is read."""
-    handler, needs, bearer = operation.handler, operation.needs, parts.bearer
+    handler, needs, bearer, high_water = operation.handler, operation.needs, parts.bearer, parts.high_water
     idempotency = parts.idempotency if operation.method == "POST" else None
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
+        high_water.ensure()
         caller = await bearer.caller(scope)
         if needs is not None:
             caller.require(needs)

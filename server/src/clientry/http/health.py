@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from clientry.errors import StorageUnavailable, Unavailable
+from clientry.background.high_water import HighWater
+from clientry.errors import StorageUnavailable, Unavailable, WentBack
 from clientry.http.exchange import JSON, NO_STORE, Answer, Receive, Scope
 from clientry.storage import Storage
 
@@ -17,8 +18,9 @@ async def healthz(scope: Scope, receive: Receive) -> Answer:
 class Readiness:
     """Tells whether requests should come here."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, high_water: HighWater) -> None:
         self._storage = storage
+        self._high_water = high_water
         self._draining = False
 
     def drain(self) -> None:
@@ -26,11 +28,14 @@ class Readiness:
         self._draining = True
 
     async def __call__(self, scope: Scope, receive: Receive) -> Answer:
-        """Answer 200 when the database can be read and written and nobody asked the process to stop, else 503."""
+        """Answer 200 when the database is as it was left and can be read and written, and nobody asked to stop; else 503."""
         if self._draining:
             raise Unavailable("This server is stopping.")
         try:
+            self._high_water.ensure()
             await self._storage.check()
+        except WentBack as problem:
+            raise Unavailable(f"The database went back to an earlier state: {problem}.") from None
         except StorageUnavailable:
             raise Unavailable("The database cannot be read and written.") from None
         return _OK

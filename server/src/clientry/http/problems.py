@@ -19,6 +19,7 @@ from clientry.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    WentBack,
 )
 from clientry.http.exchange import JSON, NO_STORE, Answer, App, Disconnected, Headers, Receive, Scope, Send
 from clientry.oauth2 import InvalidClient, OAuth2Error, TemporarilyUnavailable
@@ -103,6 +104,8 @@ def _outage(problem: StorageUnavailable) -> Unavailable | GatewayTimeout:
             return GatewayTimeout("The database did not confirm the change in time: it was made, or it was not.")
         case StorageTimedOut():
             return GatewayTimeout("The database did not answer in time. Nothing was changed.")
+        case WentBack():
+            return Unavailable("The database went back to an earlier state. Its operator must settle that first.")
         case _:
             return Unavailable("The database cannot be used right now. Nothing was changed.")
 

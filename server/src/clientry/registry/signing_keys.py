@@ -36,20 +36,26 @@ async def open_key_ring(
     Raises:
         ConfigurationError: the key-encryption key does not open the keys.
     """
-
-    async def stored(snapshot: Snapshot) -> tuple[SigningKey, ...]:
-        return tuple(_open(key, kek) for key in await snapshot.signing_keys.all())
-
-    keys = await storage.read(stored)
-    if all(key.algorithm is not algorithm for key in keys):
+    stored = await storage.read(_all)
+    if all(key.algorithm is not algorithm for key in stored):
         low_s = storage.forms.may_write(LOW_S)
         sealed = generate(algorithm, clock.now(), low_s=low_s).seal(kek, random)
         await storage.write(lambda transaction: _add_if_missing(transaction, sealed))
-        keys = await storage.read(stored)
+        stored = await storage.read(_all)
+    keys = tuple(_open(key, kek) for key in stored)  # not while the database waits: one of RSA takes long to check
     return KeyRing(keys, algorithm, typ)
 
 
+async def _all(snapshot: Snapshot) -> tuple[SealedKey, ...]:
+    return await snapshot.signing_keys.all()
+
+
 async def _add_if_missing(transaction: Transaction, sealed: SealedKey) -> None:
+    root = await transaction.accounts.root()
+    if root is not None:
+        await transaction.accounts.claim(
+            root.account_id
+        )  # another node that starts with the same change waits, and then sees it
     if all(key.algorithm is not sealed.algorithm for key in await transaction.signing_keys.all()):
         await transaction.signing_keys.add(sealed)
 

@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 DEFAULT_PORT: Final = 5432
 _POSTGRES_SCHEMES: Final = ("postgresql", "postgres")
@@ -51,7 +51,7 @@ class DatabaseUrl:
 
     @property
     def hosts(self) -> tuple[tuple[str, int] | None, ...]:
-        """Every host of a PostgreSQL URL with its port; None: what the driver's own defaults and variables say."""
+        """Every host of a PostgreSQL URL, or directory of its socket, with its port; None: what the driver's defaults say."""
         netloc = urlsplit(self.text).netloc.rpartition("@")[2]
         if not netloc:
             return (None,)
@@ -99,4 +99,4 @@ def _host(entry: str) -> tuple[str, int]:
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]+)(?::(\d{1,5}))?", entry)
     if match is None:
         raise ValueError
-    return match[1].strip("[]"), int(match[2] or DEFAULT_PORT)
+    return unquote(match[1]).strip("[]"), int(match[2] or DEFAULT_PORT)

@@ -27,7 +27,7 @@ from clientry.settings.kinds import (
 )
 from clientry.settings.setting import Setting
 from clientry.settings.urls import absolute_url
-from clientry.settings.values import HiddenText, LogFormat, LogLevel
+from clientry.settings.values import HiddenText, LogFormat, LogLevel, Pooler
 
 DEFAULT_PRODUCTS: Final = tuple(
     Product(name, f"urn:clientry:product:{name}") for name in ("SuperSIM", "ProgrammableWireless")
@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True):
     database: DatabaseUrl | None
     database_connections: int
     database_wait: int
+    database_pooler: Pooler
     workers: int
     host: str
     port: int
@@ -54,6 +55,7 @@ class Settings(Struct, frozen=True):
     key_encryption_key_file: Path | None
     key_encryption_key: HiddenText | None
     credentials_file: Path | None
+    high_water_file: Path | None
     owner_email: str
     account_name: str
     signing_algorithm: Algorithm
@@ -102,6 +104,15 @@ class Settings(Struct, frozen=True):
         """Where a first start without a terminal writes the first client's credentials."""
         return self.credentials_file or self.data / "first-client.json"
 
+    @property
+    def high_water_places(self) -> tuple[Path, ...]:
+        """Where this node keeps what it knows to be in the database; the first of these that can be written."""
+        if self.high_water_file is not None:
+            return (self.high_water_file,)
+        data, name = self.data.absolute(), "high-water-mark"
+        inside = data / name
+        return (data.with_name(f"{data.name}.{name}"), inside) if data.name else (inside,)
+
 
 SETTINGS: Final = (
     Setting("data", path, Path("clientry-data"), "The data directory: database, pepper and key-encryption key."),
@@ -123,6 +134,12 @@ SETTINGS: Final = (
         60,
         "Seconds that serve waits at its start for a PostgreSQL that does not answer yet; /readyz says 503 meanwhile.",
     ),
+    Setting(
+        "database_pooler",
+        one_of(Pooler),
+        Pooler.AUTO,
+        "Before PostgreSQL: none, transaction (a pooler that gives each transaction any connection), or auto: look.",
+    ),
     Setting("workers", whole_number(1, 256), 1, "Processes that serve; a dead one is replaced."),
     Setting(
         "host", host, "127.0.0.1", "The address to listen on, or a name: each of its addresses. :: is IPv4 as well."
@@ -140,6 +157,13 @@ SETTINGS: Final = (
     Setting("key_encryption_key_file", path, None, "What the signing keys are encrypted under. Default: as above."),
     Setting("key_encryption_key", hidden_text, None, "The key-encryption key itself, as above.", variable_only=True),
     Setting("credentials_file", path, None, "Where a first start without a terminal leaves the first credentials."),
+    Setting(
+        "high_water_file",
+        path,
+        None,
+        "What this node knows to be in the database. Default: beside the data directory, with .high-water-mark added to its "
+        "name; or high-water-mark in it.",
+    ),
     Setting("owner_email", cleaned(clean_email), "owner@localhost", "Owner of the root account, at the first start."),
     Setting("account_name", cleaned(clean_text), "Root account", "Name of the root account, at the first start."),
     Setting("signing_algorithm", one_of(Algorithm), Algorithm.ES256, "What new tokens are signed with."),

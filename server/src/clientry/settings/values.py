@@ -20,6 +20,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Pooler(StrEnum):
+    """What stands between Clientry and PostgreSQL: nothing, a pooler in transaction mode, or whichever of the two it finds."""
+
+    AUTO = "auto"
+    NONE = "none"
+    TRANSACTION = "transaction"
+
+
 class HiddenText:
     """A text that is in no repr, and that no encoder looks into. `text`: the text."""
 

@@ -15,6 +15,7 @@ from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
 from clientry.storage.protocols.clients import ClientReads, ClientWrites
 from clientry.storage.protocols.database import Snapshot, Storage, Transaction
 from clientry.storage.protocols.forms import FormReads
+from clientry.storage.protocols.incarnations import IncarnationReads, IncarnationWrites
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.listable import Listable
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
@@ -52,6 +53,8 @@ __all__ = [
     "Form",
     "FormReads",
     "Forms",
+    "IncarnationReads",
+    "IncarnationWrites",
     "KeyCheckReads",
     "KeyCheckWrites",
     "Listable",

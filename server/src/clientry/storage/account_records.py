@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clientry.records.account import Account
+from clientry.records.identifier import ACCOUNT_ID_LENGTH
 from clientry.storage import AccountFilter, LostUpdate, Position, Slice, Start
+from clientry.storage import database_statements as whole
 from clientry.storage import list_statements as lists
 from clientry.storage import statements as sql
 from clientry.storage.rows import Row, account_change_row, account_of, account_row, fold
@@ -29,6 +31,20 @@ class Accounts:
         """Return the root account, None in an empty database."""
         rows = await self._session.run(sql.ACCOUNT_ROOT)
         return account_of(rows[0]) if rows else None
+
+    async def roots(self) -> tuple[str, ...]:
+        """Return the ids of the accounts that have none above them."""
+        return tuple(row[0] for row in await self._session.run(whole.ACCOUNT_ROOTS))
+
+    async def depth(self, root_id: str) -> int:
+        """Return how many levels the tree below a root has."""
+        longest = (await self._session.run(whole.DEEPEST, (root_id,)))[0][0] or 0
+        return (longest + 1) // (ACCOUNT_ID_LENGTH + 1)
+
+    async def adopt(self, root_id: str, other_id: str) -> None:
+        """Put another root, and with it all accounts and clients below it, below the one that stays."""
+        for statement in whole.ADOPT:
+            await self._session.run(statement, (root_id, other_id))
 
     async def count(self, wanted: AccountFilter) -> int:
         """Return exactly how many accounts there are."""

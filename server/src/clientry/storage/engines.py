@@ -5,17 +5,19 @@ from contextlib import AbstractAsyncContextManager
 from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
 from clientry.settings.database_url import DatabaseUrl, Engine
+from clientry.settings.values import Pooler
 from clientry.storage import Storage
 from clientry.storage.migration import Schema, Stage
 from clientry.storage.transfer import Source, Target
 
 
-async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
+async def open_storage(url: DatabaseUrl, connections: int, pooler: Pooler = Pooler.AUTO) -> Storage:
     """Open a database whose schema is up to date.
 
     Args:
         url: where it is.
         connections: how many transactions may run at a time, where the engine has connections.
+        pooler: what is between here and there, where that may be something.
 
     Raises:
         ConfigurationError: it cannot be used, or its schema is not what the program needs.
@@ -23,7 +25,7 @@ async def open_storage(url: DatabaseUrl, connections: int) -> Storage:
     if url.engine is Engine.POSTGRESQL:
         from clientry.storage.postgres import open_postgres
 
-        return await open_postgres(url, connections)
+        return await open_postgres(url, connections, pooler)
     from clientry.storage.sqlite import SqliteStorage
 
     try:
@@ -116,10 +118,10 @@ async def analyze(url: DatabaseUrl) -> None:
         ConfigurationError: it cannot be used.
     """
     if url.engine is Engine.POSTGRESQL:
-        from clientry.storage.postgres.connection import connect, explained
+        from clientry.storage.postgres.connection import PATIENT_TIMEOUT, connect, explained
 
         with explained(url):
-            connection = await connect(url)
+            connection = await connect(url, within=PATIENT_TIMEOUT)
             try:
                 await connection.execute("ANALYZE")
             finally:
@@ -139,6 +141,15 @@ def open_source(url: DatabaseUrl) -> AbstractAsyncContextManager[Source]:
     from clientry.storage.sqlite.transfer import open_source as open_sqlite_source
 
     return open_sqlite_source(url.path)
+
+
+def lacks_its_log(url: DatabaseUrl) -> bool:
+    """Tell whether a database is a file of a server, copied without the log beside it that holds its latest changes."""
+    if url.engine is Engine.POSTGRESQL:
+        return False
+    from clientry.storage.sqlite.transfer import lacks_its_log as sqlite_lacks_its_log
+
+    return sqlite_lacks_its_log(url.path)
 
 
 def open_target(url: DatabaseUrl, *, replace: bool = False) -> AbstractAsyncContextManager[Target]:

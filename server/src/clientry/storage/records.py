@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from clientry.records.audit_event import GENESIS, AuditEvent, Change, chain
+from clientry.records.incarnation import EventPlace, Incarnation
 from clientry.records.secret import ClientSecret, UsedSecret
 from clientry.records.signing_key import SealedKey
 from clientry.storage import Credentials, Form, SecretUse, Slice
+from clientry.storage import database_statements as whole
 from clientry.storage import statements as sql
 from clientry.storage.account_records import Accounts
 from clientry.storage.client_records import Clients
@@ -16,6 +18,8 @@ from clientry.storage.rows import (
     client_of,
     event_of,
     event_row,
+    incarnation_of,
+    incarnation_row,
     secret_row,
     secrets_of,
     signing_key_of,
@@ -144,6 +148,7 @@ class AuditEvents:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.last: EventPlace | None = None
 
     async def slice(self, account_id: str, after: int, limit: int) -> Slice[AuditEvent]:
         """Return at most `limit` events of the account with a sequence greater than `after`, oldest first."""
@@ -154,6 +159,11 @@ class AuditEvents:
         rows = await self._session.run(sql.AUDIT_ACCOUNTS, (after, limit + 1))
         return slice_of(rows, limit, lambda row: row[0])
 
+    async def has(self, place: EventPlace) -> bool:
+        """Tell whether this very event is at its place."""
+        rows = await self._session.run(sql.AUDIT_SLICE, (place.account_id, place.sequence - 1, 1))
+        return bool(rows) and (rows[0][1], bytes(rows[0][12])) == (place.sequence, place.hash)
+
     async def append(self, change: Change) -> AuditEvent:
         """Put a change at the end of the chain of its account."""
         if self._session.dialect.lock_account:
@@ -162,6 +172,7 @@ class AuditEvents:
         sequence, previous_hash = rows[0] if rows else (0, GENESIS)
         event = chain(change, sequence + 1, bytes(previous_hash))
         await self._session.run(sql.AUDIT_ADD, event_row(event))
+        self.last = EventPlace(change.account_id, event.sequence, event.hash)
         return event
 
 
@@ -200,6 +211,30 @@ class FormRecords:
         return any(Applied(*row).stage is not Stage.SHARED for row in rows)
 
 
+class Incarnations:
+    """`IncarnationWrites`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def get(self) -> Incarnation | None:
+        """Return the incarnation, None where there is none yet."""
+        rows = await self._session.run(whole.INCARNATION_GET)
+        return incarnation_of(rows[0]) if rows else None
+
+    async def add(self, incarnation: Incarnation) -> None:
+        """Begin the first one."""
+        await self._session.run(whole.INCARNATION_ADD, incarnation_row(incarnation))
+
+    async def replace(self, incarnation: Incarnation) -> None:
+        """Begin the next one."""
+        await self._session.run(whole.INCARNATION_REPLACE, incarnation_row(incarnation))
+
+    async def note(self, event: EventPlace) -> None:
+        """Say of an audit event that it is in the database."""
+        await self._session.run(whole.INCARNATION_NOTE, (event.account_id, event.sequence, event.hash))
+
+
 class Records:
     """`Snapshot` and `Transaction`: the records of one session."""
 
@@ -214,6 +249,7 @@ class Records:
         self.audit_events = AuditEvents(session)
         self.forms = FormRecords(session)
         self.verifiers = Verifiers(session)
+        self.incarnations = Incarnations(session)
 
 
 def credentials_of(rows: list[Row]) -> Credentials | None:

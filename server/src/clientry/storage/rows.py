@@ -11,6 +11,7 @@ from msgspec import structs
 from clientry.records.account import Account, AccountStatus
 from clientry.records.audit_event import AuditEvent, Change
 from clientry.records.client import Client, ClientType
+from clientry.records.incarnation import EventPlace, Incarnation
 from clientry.records.secret import ClientSecret, UsedSecret
 from clientry.records.signing_key import Algorithm, SealedKey
 from clientry.storage import ClientFilter
@@ -281,3 +282,15 @@ def event_row(event: AuditEvent) -> Row:
         event.previous_hash,
         event.hash,
     )
+
+
+def incarnation_of(row: Row) -> Incarnation:
+    """Read what the database says about itself."""
+    return Incarnation(row[0], None if row[1] is None else EventPlace(row[1], row[2], bytes(row[3])))
+
+
+def incarnation_row(incarnation: Incarnation) -> Row:
+    """Write what the database says about itself."""
+    latest = incarnation.latest
+    event = (None, None, None) if latest is None else (latest.account_id, latest.sequence, latest.hash)
+    return (incarnation.incarnation_id, *event)

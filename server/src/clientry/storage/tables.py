@@ -126,6 +126,7 @@ AUDIT_EVENTS: Final = Table(
         "hash",
     ),
 )
+INCARNATION: Final = Table("incarnation", ("single",), ("incarnation_id", "account_id", "sequence", "hash"))
 
 TABLES: Final = (
     ACCOUNTS,
@@ -140,4 +141,5 @@ TABLES: Final = (
     KEY_CHECKS,
     ANSWERS,
     AUDIT_EVENTS,
+    INCARNATION,
 )

@@ -5,17 +5,20 @@ something already is refused, and what is copied is compared, row for row, befor
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from clientry.errors import ConfigurationError
+from clientry.storage import Transaction
 from clientry.storage.migration import Applied
 from clientry.storage.rows import Row
 from clientry.storage.tables import TABLES, Table
+
+T = TypeVar("T")
 
 BATCH: Final = 5_000
 """Rows that are held at a time."""
@@ -48,6 +51,10 @@ class Target(Source, Protocol):
         """Give migrations that it has seen the names that they have elsewhere: how far they are finished."""
         ...
 
+    async def change(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Change what was added, before anybody else can see it."""
+        ...
+
 
 class Copied(Struct, frozen=True):
     """What was copied of a table, and found there again.
@@ -71,6 +78,7 @@ async def copy(
     source: AbstractAsyncContextManager[Source],
     target: AbstractAsyncContextManager[Target],
     on_progress: Callable[[int, int], None],
+    then: Callable[[Target], Awaitable[None]] | None = None,
 ) -> tuple[Copied, ...]:
     """Copy everything.
 
@@ -78,6 +86,7 @@ async def copy(
         source: where from.
         target: where to.
         on_progress: is told how many rows of how many were written or compared.
+        then: changes the target once it was compared, before it is there.
 
     Raises:
         ConfigurationError: the target holds something, or one of them cannot be used.
@@ -99,6 +108,8 @@ async def copy(
             if digest.copied() != copied:
                 raise Mismatch(f"The table {table.name} differs; nothing was kept.")
         await writing.rename(await reading.migrations())
+        if then is not None:
+            await then(writing)
         return tuple(written)
 
 

@@ -7,7 +7,7 @@ sequences; a conflict is rolled back and run again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, and no stubs
@@ -15,18 +15,27 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, 
 from clientry.errors import OutcomeUnknown, StorageUnavailable
 from clientry.records.account import Account
 from clientry.records.client import Client
+from clientry.records.incarnation import EventPlace
 from clientry.settings.database_url import DatabaseUrl
+from clientry.settings.values import Pooler
 from clientry.storage import AlreadyTaken, Credentials, Forms, LostUpdate, Overtaken, Snapshot, Transaction
 from clientry.storage import statements as sql
-from clientry.storage.dialect import POSTGRES
 from clientry.storage.migration import Applied, refuse_pending
-from clientry.storage.postgres.connection import AGAIN, SCAN_TIMEOUT, TIMEOUT, Connection, explained, outages
+from clientry.storage.postgres.connection import (
+    AGAIN,
+    PATIENT_TIMEOUT,
+    TIMEOUT,
+    Connection,
+    begin,
+    connect,
+    explained,
+    outages,
+)
 from clientry.storage.postgres.look_ups import LookUps
 from clientry.storage.postgres.pool import Pool
-from clientry.storage.postgres.schema import read_schema
+from clientry.storage.postgres.schema import schema_over
+from clientry.storage.postgres.session import Session
 from clientry.storage.records import Records
-from clientry.storage.rows import Row
-from clientry.storage.tables import Table
 
 T = TypeVar("T")
 
@@ -36,37 +45,15 @@ _READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
-class _Session:
-    """Runs SQL on one connection."""
-
-    dialect = POSTGRES
-
-    def __init__(self, connection: Connection, limit: asyncio.Timeout, forms: Forms, *, locks: bool = False) -> None:
-        self._connection = connection
-        self._limit = limit
-        self.forms = forms
-        self.locks = locks
-        self.replaced: dict[str, Client | Account] = {}
-
-    async def run(self, statement: str, parameters: Row = (), *, scans: bool = False) -> list[Row]:
-        if scans:  # the database has just answered, so it is there: a long search is no outage
-            self._limit.reschedule(asyncio.get_running_loop().time() + SCAN_TIMEOUT)
-        return await self._connection.fetch(statement, *parameters)
-
-    async def run_each(self, statement: str, many: Iterable[Row]) -> None:
-        await self._connection.executemany(statement, many)
-
-    async def insert(self, table: Table, rows: Iterable[Row]) -> None:
-        await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
-
-
 class PostgresStorage:
     """`Storage` in a PostgreSQL database; opened with `open_postgres`."""
 
-    def __init__(self, url: DatabaseUrl, connections: int, forms: Forms) -> None:
+    def __init__(self, url: DatabaseUrl, connections: int, forms: Forms, *, direct: bool) -> None:
         self.forms = forms
-        self._look_ups = LookUps(url)
-        self._pool = Pool(url, connections)
+        self.latest: EventPlace | None = None
+        self._look_ups = LookUps(url, direct=direct)
+        self._pool = Pool(url, connections, direct=direct)
+        self._begin_read, self._begin_write = begin(_READ, direct=direct), begin(_WRITE, direct=direct)
 
     async def reread_forms(self) -> None:
         """Learn which forms may be written now."""
@@ -92,12 +79,23 @@ class PostgresStorage:
         return await self.read(lambda snapshot: snapshot.accounts.get(account_id))
 
     async def read(self, body: Callable[[Snapshot], Awaitable[T]]) -> T:
-        """Run `body` over one consistent state."""
+        """Run `body` over one consistent state, again where its plans were made before somebody changed a table."""
+        deadline = asyncio.get_running_loop().time() + TIMEOUT
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return await self._attempt_read(body, deadline)
+            except AGAIN as problem:
+                if attempt == MAX_ATTEMPTS:
+                    raise StorageUnavailable(type(problem).__name__) from problem
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt_read(self, body: Callable[[Snapshot], Awaitable[T]], deadline: float) -> T:
+        """Read once, with those errors of the database left as they are after which another attempt may do better."""
         with outages():
-            async with asyncio.timeout(TIMEOUT) as limit, self._pool.connection() as connection:
-                await connection.execute(_READ)
+            async with asyncio.timeout_at(deadline) as limit, self._pool.connection() as connection:
+                await connection.execute(self._begin_read)
                 try:
-                    result = await body(Records(_Session(connection, limit, self.forms)))
+                    result = await body(Records(Session(connection, self.forms, limit)))
                 except Exception:
                     await _roll_back(connection)
                     raise
@@ -148,31 +146,47 @@ class PostgresStorage:
         """Run a transaction once, with its own errors of the database left as they are."""
         with outages():
             async with asyncio.timeout_at(deadline) as limit, self._pool.connection() as connection:
-                await connection.execute(_WRITE)
+                await connection.execute(self._begin_write)
+                records = Records(Session(connection, self.forms, limit, locks=locks))
                 try:
-                    result = await body(Records(_Session(connection, limit, self.forms, locks=locks)))
+                    result = await body(records)
                 except Exception:
                     await _roll_back(connection)
                     raise
                 limit.reschedule(None)
                 await _commit(connection, deadline)
+                self.latest = records.audit_events.last or self.latest
                 return result
 
 
-async def open_postgres(url: DatabaseUrl, connections: int) -> PostgresStorage:
+async def open_postgres(url: DatabaseUrl, connections: int, pooler: Pooler = Pooler.AUTO) -> PostgresStorage:
     """Open a database whose schema is up to date.
 
     Args:
         url: where it is.
         connections: how many transactions may run at a time.
+        pooler: what is between here and there.
 
     Raises:
-        ConfigurationError: it cannot be reached, or its schema is not what the program needs.
+        ConfigurationError: it cannot be reached, or its schema or encoding is not what the program needs.
     """
     with explained(url):
-        schema = await read_schema(url)
-        refuse_pending(schema)
-    return PostgresStorage(url, connections, Forms(schema.done))
+        connection = await connect(url, within=PATIENT_TIMEOUT)
+        try:
+            schema = await schema_over(connection)
+            refuse_pending(schema)
+            pooled = pooler is Pooler.TRANSACTION or (pooler is Pooler.AUTO and await _is_pooled(connection))
+        finally:
+            await connection.close(timeout=1)
+    return PostgresStorage(url, connections, Forms(schema.done), direct=not pooled)
+
+
+async def _is_pooled(connection: Connection) -> bool:
+    """Tell whether something is between here and there: the process that answers is not the one that was connected to."""
+    await connection.execute("BEGIN READ ONLY")
+    answering = (await connection.fetch("SELECT pg_backend_pid()"))[0][0]
+    await connection.execute("ROLLBACK")
+    return answering != connection.get_server_pid()
 
 
 def _pause(attempt: int) -> float:

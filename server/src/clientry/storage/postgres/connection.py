@@ -9,24 +9,28 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it has annotations, 
 
 from clientry.errors import ConfigurationError, StorageTimedOut, StorageUnavailable
 from clientry.settings.database_url import DatabaseUrl
+from clientry.storage.postgres.default_files import leave_out_forbidden
 from clientry.storage.rows import Row
 
 CONNECT_TIMEOUT: Final = 0.8
 """Seconds that one attempt may take, all hosts together."""
+PATIENT_TIMEOUT: Final = 5.0
+"""The same where no request waits: for commands, and as a node starts, perhaps with many others on a busy machine."""
 TIMEOUT: Final = 1.6
 """Seconds that a read or a write may take, waiting for a connection included; every request is answered within two."""
 
 SCAN_TIMEOUT: Final = 15.0
 """Seconds that the search for a text in a whole list may take."""
 
-_SERVER_SETTINGS: Final = {
-    "application_name": "clientry",
+_NAME: Final = {"application_name": "clientry"}
+_SESSION: Final = {
     "jit": "off",
     # Below TIMEOUT, so that a transaction whose client gave up does not go on waiting. There is no statement_timeout: it would
     # end a COMMIT's wait for its synchronous replica, and report as committed what the replica never got.
     "lock_timeout": "1500",
     "idle_in_transaction_session_timeout": "5000",
 }
+_LOCALLY: Final = "".join(f"; SET LOCAL {name} = {value}" for name, value in _SESSION.items())
 _TIMEOUTS = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 _OUTAGES = (
     OSError,
@@ -49,6 +53,8 @@ AGAIN: Final = (
     asyncpg.InvalidCachedStatementError,
 )
 """After these a transaction was rolled back, and may be run again."""
+
+leave_out_forbidden()
 
 
 class Connection(Protocol):
@@ -90,6 +96,10 @@ class Connection(Protocol):
         """Tell whether a transaction is open."""
         ...
 
+    def get_server_pid(self) -> int:
+        """Return the process id that the other side named when it was connected to."""
+        ...
+
     def terminate(self) -> None:
         """Break the connection at once."""
         ...
@@ -99,22 +109,36 @@ class Connection(Protocol):
         ...
 
 
-async def connect(url: DatabaseUrl) -> Connection:
+async def connect(url: DatabaseUrl, *, direct: bool = False, within: float = CONNECT_TIMEOUT) -> Connection:
     """Return a connection to whichever host of the URL takes writes; all are asked at once, so a dead one costs no time.
+
+    Args:
+        url: where the database is.
+        direct: no pooler in transaction mode is in between, so the connection may have prepared statements and parameters of its
+            own. Without it each transaction may be on another connection, and so may a statement outside of one.
+        within: seconds that it may take.
 
     Raises:
         StorageTimedOut: none answered in time.
         StorageUnavailable: none takes writes.
     """
-    tried: set[asyncio.Future[Connection]] = {asyncio.ensure_future(_connect(url, host)) for host in url.hosts}
+    options: dict[str, Any] = {"timeout": within, "server_settings": {**_NAME, **_SESSION} if direct else _NAME}
+    if not direct:
+        options["statement_cache_size"] = 0
+    tried: set[asyncio.Future[Connection]] = {asyncio.ensure_future(_connect(url, host, options)) for host in url.hosts}
     with outages():
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
+            async with asyncio.timeout(within):
                 return await _first(tried)
         finally:
             for attempt in tried:
                 if not attempt.cancel() and not attempt.cancelled():
                     attempt.exception()
+
+
+def begin(statement: str, *, direct: bool) -> str:
+    """Return what begins a transaction; where the connection may not have parameters of its own, each transaction has them."""
+    return statement if direct else statement + _LOCALLY
 
 
 async def _first(tried: set[asyncio.Future[Connection]]) -> Connection:
@@ -132,12 +156,11 @@ async def _first(tried: set[asyncio.Future[Connection]]) -> Connection:
     raise failure
 
 
-async def _connect(url: DatabaseUrl, host: tuple[str, int] | None) -> Connection:
+async def _connect(url: DatabaseUrl, host: tuple[str, int] | None, options: dict[str, Any]) -> Connection:
     place: dict[str, Any] = {} if host is None else {"host": host[0], "port": host[1]}
     if "target_session_attrs=" not in url.text:
         place["target_session_attrs"] = "read-write"
-    settings = _SERVER_SETTINGS
-    connecting: Any = cast("Any", asyncpg).connect(url.text, **place, timeout=CONNECT_TIMEOUT, server_settings=settings)
+    connecting: Any = cast("Any", asyncpg).connect(url.text, **place, **options)
     return await connecting
 
 

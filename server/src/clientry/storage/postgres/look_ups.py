@@ -28,10 +28,11 @@ _Waiting = tuple[str, "asyncio.Future[Credentials | None]"]
 
 
 class LookUps:
-    """Finds clients with their secrets."""
+    """Finds clients with their secrets. `direct`: as in `connect`."""
 
-    def __init__(self, url: DatabaseUrl) -> None:
+    def __init__(self, url: DatabaseUrl, *, direct: bool = True) -> None:
         self._url = url
+        self._direct = direct
         self._waiting: deque[_Waiting] = deque()
         self._free: list[Connection | None] = [None] * LANES
         self._running: set[asyncio.Task[None]] = set()
@@ -99,7 +100,7 @@ class LookUps:
                 raise
             except StorageUnavailable:
                 pass
-        lane = await connect(self._url)
+        lane = await connect(self._url, direct=self._direct)
         return lane, await _fetch(lane, client_ids)
 
 

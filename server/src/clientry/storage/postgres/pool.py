@@ -17,11 +17,12 @@ class Pool:
     """At most `size` connections to a database; the one that was used last is used next.
 
     A connection is made when it is needed, and dropped when something went wrong on it: nothing that a transaction left
-    behind is handed to the next.
+    behind is handed to the next. `direct`: as in `connect`.
     """
 
-    def __init__(self, url: DatabaseUrl, size: int) -> None:
+    def __init__(self, url: DatabaseUrl, size: int, *, direct: bool = True) -> None:
         self._url = url
+        self._direct = direct
         self._size = size
         self._idle: list[Connection] = []
         self._turns = asyncio.Semaphore(size)
@@ -73,4 +74,4 @@ class Pool:
             idle = self._idle.pop()
             if not idle.is_closed():
                 return idle
-        return await connect(self._url)
+        return await connect(self._url, direct=self._direct)

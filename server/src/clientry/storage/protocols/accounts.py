@@ -19,6 +19,14 @@ class AccountReads(Listable[AccountFilter, Account], Protocol):
         """Return the root account, None in an empty database."""
         ...
 
+    async def roots(self) -> tuple[str, ...]:
+        """Return the ids of the accounts that have none above them: none, one, or at most ten after a fault."""
+        ...
+
+    async def depth(self, root_id: str) -> int:
+        """Return how many levels the tree below a root has, the root's own included."""
+        ...
+
 
 class AccountWrites(AccountReads, Protocol):
     """Reading and changing accounts."""
@@ -44,6 +52,10 @@ class AccountWrites(AccountReads, Protocol):
 
         `at`: seconds since 1970-01-01T00:00:00Z.
         """
+        ...
+
+    async def adopt(self, root_id: str, other_id: str) -> None:
+        """Put another root, and with it all accounts and clients below it, below the one that stays."""
         ...
 
     async def add_all(self, accounts: Sequence[Account]) -> None:

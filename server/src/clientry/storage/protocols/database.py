@@ -5,12 +5,14 @@ from typing import Protocol, TypeVar
 
 from clientry.records.account import Account
 from clientry.records.client import Client
+from clientry.records.incarnation import EventPlace
 from clientry.storage.forms import Forms
 from clientry.storage.protocols.accounts import AccountReads, AccountWrites
 from clientry.storage.protocols.answers import AnswerReads, AnswerWrites
 from clientry.storage.protocols.audit_events import AuditReads, AuditWrites
 from clientry.storage.protocols.clients import ClientReads, ClientWrites
 from clientry.storage.protocols.forms import FormReads
+from clientry.storage.protocols.incarnations import IncarnationReads, IncarnationWrites
 from clientry.storage.protocols.key_checks import KeyCheckReads, KeyCheckWrites
 from clientry.storage.protocols.listable import Listable
 from clientry.storage.protocols.secrets import SecretReads, SecretWrites
@@ -42,6 +44,8 @@ class Snapshot(Protocol):
     def audit_events(self) -> AuditReads: ...  # noqa: D102
     @property
     def verifiers(self) -> VerifierReads: ...  # noqa: D102
+    @property
+    def incarnations(self) -> IncarnationReads: ...  # noqa: D102
 
 
 class Transaction(Protocol):
@@ -67,6 +71,8 @@ class Transaction(Protocol):
     def forms(self) -> FormReads: ...  # noqa: D102
     @property
     def verifiers(self) -> VerifierWrites: ...  # noqa: D102
+    @property
+    def incarnations(self) -> IncarnationWrites: ...  # noqa: D102
 
 
 class Storage(Protocol):
@@ -79,6 +85,11 @@ class Storage(Protocol):
 
     async def reread_forms(self) -> None:
         """Learn which forms may be written now."""
+        ...
+
+    @property
+    def latest(self) -> EventPlace | None:
+        """The last audit event that this process wrote and whose commit was acknowledged, None: none."""
         ...
 
     async def credentials(self, client_id: str) -> Credentials | None:

@@ -17,6 +17,7 @@ import apsw
 from clientry.errors import StorageUnavailable
 from clientry.records.account import Account
 from clientry.records.client import Client
+from clientry.records.incarnation import EventPlace
 from clientry.storage import Credentials, Forms, Snapshot, Transaction
 from clientry.storage import statements as sql
 from clientry.storage.dialect import SQLITE
@@ -53,6 +54,7 @@ class SqliteStorage:
     """
 
     def __init__(self, path: Path) -> None:
+        self.latest: EventPlace | None = None
         check_version(apsw.sqlite_lib_version())
         self._path = path
         schema = read_schema(path)
@@ -111,7 +113,17 @@ class SqliteStorage:
 
     async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `body` on the writer's thread, and return when it is on disk."""
-        return await self._writer.write(body)
+        last: EventPlace | None = None
+
+        async def noting(transaction: Transaction) -> T:
+            nonlocal last
+            result = await body(transaction)
+            last = transaction.audit_events.last
+            return result
+
+        result = await self._writer.write(noting)
+        self.latest = last or self.latest
+        return result
 
     async def check(self) -> None:
         """Return if the database can be read and written, and the disk has room for more."""

@@ -17,6 +17,9 @@ SAFE_VERSION: Final = (3, 51, 3)
 BUSY_TIMEOUT_MS: Final = 1_500
 """How long a statement waits for another process; below the two seconds within which every request is answered."""
 
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside a file: the end of its name."""
+
 _PRAGMAS: Final = ("synchronous = full", "foreign_keys = on", "journal_size_limit = 67108864")
 OUTAGES: Final = (
     apsw.BusyError,
@@ -65,12 +68,32 @@ def connect(path: Path, *, reading: bool = False) -> apsw.Connection:
     return connection
 
 
+def refuse_leftovers(path: Path) -> None:
+    """Check that nothing of an earlier database is beside a file that is about to be made: SQLite would play it over the new one.
+
+    Raises:
+        ConfigurationError: something is.
+    """
+    left = [name for name in (path.name + suffix for suffix in BESIDE) if path.with_name(name).exists()]
+    if left:
+        raise ConfigurationError(
+            f"In {path.parent} there is still {' and '.join(left)}, of a database that was here before: it would be played "
+            f"over the new {path.name}, and undo it. If that database is to come back, put its {path.name} back beside it. "
+            "If not, move what is left away, and try again."
+        )
+
+
 def make_private(path: Path) -> None:
     """Make a file that only its owner can read, unless there is one.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: it cannot be made, or something of an earlier database is beside it.
     """
+    try:
+        refuse_leftovers(path)
+    except ConfigurationError:
+        if not path.exists():  # else it belongs to the file, which another process may have made in this moment
+            raise
     try:
         os.close(files.open_private(path))
     except OSError as problem:

@@ -7,6 +7,7 @@ import apsw
 from clientry.storage import statements as sql
 from clientry.storage.migration import Applied, Schema, Stage, load, renamed, schema_of
 from clientry.storage.sqlite.connection import connect, execute, make_private, outages
+from clientry.storage.sqlite.turnstile import Turnstile
 
 
 def read_schema(path: Path) -> Schema:
@@ -32,12 +33,18 @@ def migrate(path: Path, to: int | None = None) -> Schema:
         StorageUnavailable: it cannot be used now.
     """
     make_private(path)
-    connection = connect(path)
+    turnstile = Turnstile(path)
     try:
-        with outages():
-            return _migrate(connection, to)
+        # Who waits for his turn has no connection yet: a new file becomes one with a log only where nobody else looks at it.
+        with turnstile.turn():
+            connection = connect(path)
+            try:
+                with outages():
+                    return _migrate(connection, to)
+            finally:
+                connection.close()
     finally:
-        connection.close()
+        turnstile.close()
 
 
 def advance(path: Path, stage: Stage) -> None:

@@ -1,23 +1,27 @@
 """An SQLite file as the source or the target of a copy."""
 
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import apsw
 
 from clientry import files
 from clientry.errors import ConfigurationError, StorageUnavailable
+from clientry.storage import Forms, Transaction
 from clientry.storage import statements as sql
 from clientry.storage.migration import Applied, refuse_pending
 from clientry.storage.rows import Row
-from clientry.storage.sqlite.connection import connect, execute, execute_many, outages
+from clientry.storage.sqlite.connection import connect, execute, execute_many, outages, refuse_leftovers
 from clientry.storage.sqlite.schema import migrate, read_schema
+from clientry.storage.sqlite.session import run_body
 from clientry.storage.tables import Table
 from clientry.storage.transfer import BATCH
+
+T = TypeVar("T")
 
 
 class _Tables:
@@ -31,6 +35,9 @@ class _Tables:
         found: Iterator[Row] = cast("Any", self._connection).execute(table.select)
         while rows := list(islice(found, BATCH)):
             yield rows
+
+    async def change(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        return run_body(body, self._connection, Forms(await self.migrations()))
 
     async def add(self, table: Table, rows: Iterable[Row]) -> None:
         execute_many(self._connection, table.insert, rows)
@@ -47,7 +54,7 @@ async def open_source(path: Path) -> AsyncGenerator[_Tables]:
     """Open one state of a file. One that an older version made is read through a copy that is brought up to date.
 
     Raises:
-        ConfigurationError: it is no database, or newer than the program.
+        ConfigurationError: it is no database, damaged, or newer than the program.
     """
     if not path.exists():
         raise ConfigurationError(f"There is no file {path}.")
@@ -58,6 +65,7 @@ async def open_source(path: Path) -> AsyncGenerator[_Tables]:
         try:
             with outages():
                 execute(connection, "BEGIN")
+                _refuse_damaged(path, connection)
                 yield _Tables(connection)
         finally:
             connection.close()
@@ -76,6 +84,7 @@ async def open_target(path: Path, *, replace: bool = False) -> AsyncGenerator[_T
     """
     if path.exists() and not replace:
         raise ConfigurationError(f"{path} is there already; nothing was changed.")
+    refuse_leftovers(path)
     with ExitStack() as stack:
         with _explained(path):
             draft = stack.enter_context(files.draft_of(path))
@@ -92,6 +101,24 @@ async def open_target(path: Path, *, replace: bool = False) -> AsyncGenerator[_T
             connection.close()
         with _explained(path):
             files.publish(draft, path, replace=replace)
+
+
+def lacks_its_log(path: Path) -> bool:
+    """Tell whether a file is that of a server, copied without its `-wal`: what only that held is not in it, and nobody can tell.
+
+    A backup is not in WAL mode. One that a server closed in good order has no `-wal`, and lacks nothing, but looks the same.
+    """
+    with path.open("rb") as file:
+        header = file.read(20)
+    return header[18:20] == b"\x02\x02" and not path.with_name(path.name + "-wal").exists()
+
+
+def _refuse_damaged(path: Path, connection: apsw.Connection) -> None:
+    found = execute(connection, "PRAGMA quick_check(1)")[0][0]
+    if found != "ok":
+        raise ConfigurationError(
+            f"{path} is damaged ({found}). A file that is copied while a server writes to it is not one state: use clientry backup."
+        )
 
 
 @contextmanager

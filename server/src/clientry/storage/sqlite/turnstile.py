@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clientry import files
+from clientry.errors import ConfigurationError
 
 
 class Turnstile:
@@ -41,6 +42,9 @@ class Turnstile:
 
 
 def _open(path: Path) -> int:
-    descriptor = files.open_private(path)
-    files.give_to_folder_owner(path)  # one that root left behind keeps nobody out
+    try:
+        descriptor = files.open_private(path)
+        files.give_to_folder_owner(path)  # one that root left behind keeps nobody out
+    except OSError as problem:
+        raise ConfigurationError(f"{path} cannot be opened: {problem.strerror}.") from None
     return descriptor
