@@ -5,10 +5,7 @@ answer looks like is the exchange's.
 """
 
 import asyncio
-import contextlib
-import socket
 import ssl
-import struct
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,12 +14,11 @@ import structlog
 from clientry.process.connection import Connection
 from clientry.process.events import Event, Gone, More, Refusal, Request
 from clientry.process.exchange import STATUS_LINES, Exchange
+from clientry.process.reset import reset
 from clientry.process.shared import Shared
 from clientry.process.states import MAX_BODY_HELD, Late, State
 
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
-"""What has a socket reset its connection: the kernel would go on offering the rest of an answer that nobody reads."""
 _log = structlog.get_logger("clientry.connection")
 
 
@@ -206,12 +202,8 @@ class HttpProtocol(asyncio.Protocol):
         self.machine.closed()
         if self._handshake is not None:
             self._handshake.cancel()
-            return
-        taken: socket.socket | None = self._transport.get_extra_info("socket")
-        if taken is not None:
-            with contextlib.suppress(OSError):
-                taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self._transport.abort()
+        else:
+            reset(self._transport)
 
     # What the machine says.
 
