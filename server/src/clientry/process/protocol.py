@@ -69,7 +69,7 @@ class HttpProtocol(asyncio.Protocol):
         shared = self._shared
         self._transport = transport
         self._peer = transport.get_extra_info("peername")
-        transport.set_write_buffer_limits(high=0)  # what the kernel does not take is what the client does not read
+        transport.set_write_buffer_limits(high=1)  # what the kernel does not take is what the client does not read
         if self._handshake is not None:
             self._handshake = None
             self.machine.secured()
