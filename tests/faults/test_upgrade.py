@@ -1,4 +1,4 @@
-"""A rolling upgrade with the real program of the version before: the one that did not know the newest migration."""
+"""A rolling upgrade with the real program of the version before."""
 
 import subprocess
 import time
@@ -14,20 +14,18 @@ from tests.support.balancer import Balancer
 from tests.support.database import run_sql
 from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry
-from tests.support.revision import ROOT, Program, program_of, revision_before
+from tests.support.revision import FORMS, Program, program_of, revision_before
 from tests.support.server import Server, clientry
 from tests.support.signing import twin
 from tests.support.wire import ask_token
 
-MIGRATIONS = "server/src/clientry/storage/migrations/postgres"
 ENV = {"CLIENTRY_PUBLIC_URL": "https://clientry.example"}
 
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """Give the program as it was before the newest migration came."""
-    newest = max(path.name for path in (ROOT / MIGRATIONS).glob("*.sql"))
-    revision = revision_before(f"{MIGRATIONS}/{newest}")
+    """Give the program of the version before."""
+    revision = revision_before(FORMS)
     if revision is None:
         pytest.skip("the history of the repository is not here")
     return program_of(revision, tmp_path_factory.mktemp("before"))

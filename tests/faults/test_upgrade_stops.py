@@ -9,7 +9,7 @@ from tests.faults.conftest import copy_node
 from tests.support.eventually import eventually
 from tests.support.postgres import Postgres
 from tests.support.registry import Credentials, Registry, access_token, token_part
-from tests.support.revision import Program, program_of, revision_before
+from tests.support.revision import FORMS, Program, program_of, revision_before
 from tests.support.server import Server, clientry
 from tests.support.stops import WAYS
 
@@ -19,7 +19,7 @@ ENV = {"CLIENTRY_PUBLIC_URL": "https://clientry.example"}
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """Give the program as it was before anything had to be finished."""
-    revision = revision_before("server/src/clientry/storage/forms.py")
+    revision = revision_before(FORMS)
     if revision is None:
         pytest.skip("the history of the repository is not here")
     return program_of(revision, tmp_path_factory.mktemp("before"))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 Program = tuple[str, ...]
 
+FORMS = "server/src/clientry/storage/forms.py"
+"""The file without which a program knows no forms that have to be finished: those without it are the version before this one."""
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -77,7 +77,7 @@ class HttpProtocol(asyncio.Protocol):
             self.abort()
         else:
             shared.add(self)
-        self._is_one_too_many = len(shared.connections) > shared.limits.max_connections
+        self._is_one_too_many = shared.has_too_many
 
     def data_received(self, data: bytes) -> None:
         """Hand over what came."""
@@ -92,6 +92,9 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Go on where a request that came whole is not answered yet; TLS has no half of a connection."""
+        if self._is_one_too_many:  # nobody is refused who has gone, and others have its place
+            self.abort()
+            return False
         event = self.machine.ended(self._shared.time())
         if event is not None:
             self._handle(event)
@@ -160,8 +163,6 @@ class HttpProtocol(asyncio.Protocol):
             self._go_on(self._shared.time())
         else:
             self._pause_reading()  # what comes next is not looked at before this was read
-
-    # What the exchange needs.
 
     def date(self) -> bytes:
         """Return the header with the time."""
@@ -242,6 +243,7 @@ class HttpProtocol(asyncio.Protocol):
             "client": self._peer,
             "clientry.peer_certificate": self._peer_certificate,
         }
+        self._is_one_too_many = self._is_one_too_many and self._shared.has_too_many
         self._shared.start(exchange, scope, overloaded=self._is_one_too_many)
 
     def _go_on(self, now: float) -> None:

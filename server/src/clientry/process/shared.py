@@ -98,6 +98,11 @@ class Shared:
         self._too_many = _Overloaded(limits)
 
     @property
+    def has_too_many(self) -> bool:
+        """Whether there are more connections than are served."""
+        return len(self.connections) > self.limits.max_connections
+
+    @property
     def is_crowded(self) -> bool:
         """Whether there are so many connections that a further one is not even told so."""
         return len(self.connections) >= CROWD * self.limits.max_connections
