@@ -13,7 +13,7 @@ import pytest
 
 from clientry.clock import SystemClock
 from clientry.process.certificate import Certificate
-from clientry.process.shared import Limits, Shared
+from clientry.process.shared import App, Limits, Shared
 from clientry.process.states import Times
 from clientry.process.tls import TlsDoor
 
@@ -42,9 +42,7 @@ class Application:
 
 
 @contextlib.asynccontextmanager
-async def door(
-    application: Application, served: Certificate, max_connections: int = 10
-) -> AsyncGenerator[tuple[Shared, int]]:
+async def door(application: App, served: Certificate, max_connections: int = 10) -> AsyncGenerator[tuple[Shared, int]]:
     times = Times(header=1, body=1, keep_alive=1)
     limits = Limits(times, max_connections, lambda status, reason, path: ((), reason.encode()))
     shared = Shared(application, limits, SystemClock(), served)
@@ -126,3 +124,24 @@ async def test_what_is_no_handshake_leaves_nothing(certificate: tuple[Path, Path
         await asyncio.sleep(0.1)
         assert not shared.connections
         assert (await asyncio.to_thread(asked, port, trusting(certificate[0]))).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def reading(scope: Any, receive: Any, send: Any) -> None:
+    """Answer when nothing more of the body comes."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    await send({"type": "http.response.start", "status": 400, "headers": []})
+    await send({"type": "http.response.body", "body": b"late"})
+
+
+async def test_p04_half_a_body_over_tls_is_refused_in_its_time(certificate: tuple[Path, Path]) -> None:
+    """A connection with TLS that is answered nothing yet is not taken for one whose client does not read."""
+    async with door(reading, Certificate(*certificate)) as (_, port):
+
+        def half() -> bytes:
+            raw = socket.create_connection(("127.0.0.1", port), timeout=5)
+            with trusting(certificate[0]).wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+                connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nhalf")
+                return connection.recv(65_536)
+
+        assert (await asyncio.to_thread(half)).startswith(b"HTTP/1.1 400 ")
