@@ -64,12 +64,12 @@ class Exchange:
     Attributes:
         held: bytes of the body that were not handed over yet.
         has_begun: the answer was begun.
+        is_answered: the whole answer was handed to the connection.
     """
 
     __slots__ = (
         "_body",
         "_continue",
-        "_end",
         "_handed_over",
         "_head",
         "_is_gone",
@@ -82,6 +82,7 @@ class Exchange:
         "_wire",
         "has_begun",
         "held",
+        "is_answered",
     )
 
     def __init__(self, wire: Wire, head: Head, body: bytes, *, is_whole: bool) -> None:
@@ -97,21 +98,16 @@ class Exchange:
         self._start: Message | None = None
         self._keep_alive = head.keep_alive
         self._left: int | None = None
-        self._end: bytes | None = None
         self.has_begun = False
+        self.is_answered = False
         self.held = len(body)
 
     async def run(self, app: Callable[..., Any], scope: MutableMapping[str, Any]) -> None:
         """Have the application answer; when it fails to, the connection is broken off."""
         with contextlib.suppress(Exception):  # the application has logged it
             await app(scope, self.receive, self.send)
-        if self._end is None and not self._is_gone:
+        if not (self.is_answered or self._is_gone):
             self._wire.abort()
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the whole answer was handed to the connection."""
-        return self._end is not None
 
     def more(self, body: bytes, *, is_whole: bool) -> None:
         """Take more of the body."""
@@ -168,7 +164,7 @@ class Exchange:
                 self._send_whole(start, body)
                 return
             self._wire.write(self._open(start))
-        if not self.has_begun or self._end is not None:
+        if not self.has_begun or self.is_answered:
             raise RuntimeError("there is no answer to send a part of")
         await self._send_part(body, more=more)
 
@@ -181,7 +177,6 @@ class Exchange:
             head += b"content-length: %d\r\n" % len(body)
         if self._head.method == "HEAD":
             body = b""
-        self._end = b""
         self._put(b"%b%b\r\n%b" % (head, self._connection(head), body))
 
     def _open(self, start: Message) -> bytes:
@@ -210,8 +205,7 @@ class Exchange:
         if chunked and body:
             body = b"%x\r\n%b\r\n" % (len(body), body)
         if not more:
-            self._end = b"0\r\n\r\n" if chunked else b""
-            self._put(body + self._end)
+            self._put(body + b"0\r\n\r\n" if chunked else body)
             return
         if body:
             self._wire.write(body)
@@ -237,6 +231,7 @@ class Exchange:
         return b"connection: close\r\n"
 
     def _put(self, last: bytes) -> None:
+        self.is_answered = True
         self._wire.put(last, keep_alive=self._keep_alive)
 
     def _wake(self) -> None:

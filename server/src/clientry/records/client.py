@@ -107,10 +107,6 @@ class Client(Struct, frozen=True):
         """Tell whether its end has come."""
         return self.expires_at is not None and now >= self.expires_at
 
-    def is_within(self, account: str) -> bool:
-        """Tell whether the client belongs to this account or to one below it."""
-        return account in self.account_path
-
 
 def products_held(client: Client, catalogue: Catalogue) -> tuple[str, ...]:
     """Return the products that the client may use today, in the catalogue's order.
